@@ -1,0 +1,75 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, isAbsolute, join } from 'node:path'
+
+/** A program that tests drive and npm does not bring. */
+export interface Program {
+  /** What the tests need it for, to complete "… is needed for". */
+  readonly use: string
+  /** Names on the PATH, or absolute paths; the first one found is used. */
+  readonly binaries: readonly string[]
+  /** The package of Debian and Ubuntu. */
+  readonly apt: string
+  /** How people install it who are not root on Debian. */
+  readonly byHand: string
+}
+
+/** One row for each. */
+export const programs = {
+  chromium: {
+    use: 'the browser tests of the demo',
+    binaries: [
+      'chromium',
+      'chromium-browser',
+      'google-chrome-stable',
+      'google-chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    ],
+    apt: 'chromium',
+    byHand: 'Debian: sudo apt-get install chromium; macOS: brew install --cask chromium; or install Chrome',
+  },
+} satisfies Record<string, Program>
+
+/** The path of the first of these binaries that is installed, or null. */
+export function findProgram(binaries: readonly string[]): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  for (const binary of binaries) {
+    const candidates = isAbsolute(binary) ? [binary] : folders.map((folder) => join(folder, binary))
+    const found = candidates.find(isExecutable)
+    if (found !== undefined) return found
+  }
+  return null
+}
+
+/** The path of an installed program. Throws, saying how to install it, where there is none: no test is skipped for it. */
+export function requireProgram(program: Program): string {
+  const found = findProgram(program.binaries)
+  if (found === null) throw new Error(howToInstall(program))
+  return found
+}
+
+/** The sentence for people without the program. */
+export function howToInstall(program: Program): string {
+  return `${program.binaries[0]} is needed for ${program.use}. ${program.byHand}.`
+}
+
+/** Whether this is Debian or one of its children, and we may install. */
+export function canInstall(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0 && findProgram(['apt-get']) !== null
+}
+
+/** The shell line that installs the programs where `canInstall()`. Waits for another apt that is running. */
+export function installCommand(missing: readonly Program[]): string {
+  const apt = 'DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0'
+  const packages = missing.map((program) => program.apt).join(' ')
+  return `${apt} update && ${apt} install -y --no-install-recommends ${packages} >/dev/null`
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,83 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+// Every project but `runtimes` reads the packages' sources: nothing has to be built first.
+const source = ['coatcheck-source']
+const workerd = [...source, 'workerd', 'worker', 'module', 'browser']
+
+/** Generous, because a busy machine is no fault of the code. */
+const slow = 30_000
+
+const fromSource = {
+  resolve: { conditions: source },
+  ssr: { resolve: { conditions: source, externalConditions: source } },
+}
+
+export default defineConfig({
+  test: {
+    // vitest leaves one core to the terminal; here the browser's and the servers' tests mostly wait.
+    maxWorkers: '100%',
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*.test-d.ts'],
+      reporter: ['text', 'json-summary'],
+      thresholds: { 'packages/core/src/**': { branches: 95 } },
+    },
+    projects: [
+      {
+        ...fromSource,
+        test: {
+          name: 'node',
+          testTimeout: slow,
+          include: ['packages/*/src/**/*.test.ts'],
+          exclude: ['**/*.workerd.test.ts'],
+        },
+      },
+      {
+        resolve: { conditions: workerd },
+        ssr: { resolve: { conditions: workerd } },
+        plugins: [
+          cloudflareTest({
+            remoteBindings: false,
+            miniflare: {
+              compatibilityDate: '2026-07-01',
+              compatibilityFlags: ['nodejs_compat'],
+              kvNamespaces: ['SESSIONS'],
+            },
+          }),
+        ],
+        test: {
+          name: 'workerd',
+          testTimeout: slow,
+          include: ['packages/*/src/**/*.test.ts'],
+          exclude: ['**/*.node.test.ts'],
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['packages/*/src/**/*.test-d.ts'],
+            tsconfig: './tsconfig.test-types.json',
+          },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'demo',
+          include: ['apps/*/test/**/*.test.ts'],
+          testTimeout: slow,
+          hookTimeout: slow,
+        },
+      },
+      { ...fromSource, test: { name: 'house', include: ['test/house/*.test.ts'], testTimeout: slow } },
+      { test: { name: 'runtimes', include: ['test/runtimes/*.test.ts'], testTimeout: 120_000 } },
+    ],
+  },
+})
