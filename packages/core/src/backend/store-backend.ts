@@ -1,0 +1,102 @@
+import { newSessionId, type SessionId } from '../crypto/token.ts'
+import { SessionError } from '../errors.ts'
+import type { OnEvent, RejectionReason } from '../manager/events.ts'
+import type { DataGuard } from '../session/schema.ts'
+import type { LiveRecord, SessionState } from '../session/session.ts'
+import { rebuild } from './rebuild.ts'
+import { conflictError, isLive, isMoved, maxAttempts, type SessionRecords } from './session-records.ts'
+
+/** What sessions over a store are made of. */
+export interface Backend {
+  readonly records: SessionRecords
+  readonly guard: DataGuard
+  /** How long a rotated id stays readable, in milliseconds. */
+  readonly rotationGrace: number
+  readonly now: () => number
+  readonly onEvent: OnEvent
+}
+
+/** What an id led to when the request came in. */
+export type Opened =
+  | { readonly live: LiveRecord; readonly viaGrace: boolean }
+  | { readonly live: null; readonly reason: RejectionReason }
+
+/** Finds the session of an id. One that was rotated away leads on for its grace window, and is an alarm after it. */
+export async function open({ now, onEvent, records }: Backend, id: SessionId): Promise<Opened> {
+  const found = await records.find(id)
+  if (isLive(found)) return { live: found, viaGrace: false }
+  if (!isMoved(found)) return { live: null, reason: found.absent }
+  if (found.graceUntil === 0) return { live: null, reason: 'superseded' }
+  if (found.graceUntil > now()) {
+    const live = await records.follow(found.successor)
+    return live === null ? { live, reason: 'unknown' } : { live, viaGrace: true }
+  }
+  // A login ended this line: what came after it was never in reach of the old id.
+  await records.remove(found.successor, false)
+  onEvent({ type: 'reused', id })
+  return { live: null, reason: 'reused' }
+}
+
+/** Begins a session, and ends the one that it takes the place of after a `destroy`. */
+export async function create(backend: Backend, state: SessionState): Promise<LiveRecord> {
+  const { guard, onEvent, records } = backend
+  const id = newSessionId()
+  const record = await rebuild(state, undefined, guard)
+  try {
+    if (!(await records.write(id, record, 0))) {
+      throw new SessionError(
+        'ERR_SESSION_STORE',
+        'The store took a fresh id for known: its compareAndSet is broken.',
+      )
+    }
+    if (state.ended !== null) await end(backend, state.ended)
+  } catch (error) {
+    // Nobody has been told the new id; what there was before goes on alone.
+    await records.remove(id, true).catch(() => {})
+    throw error
+  }
+  onEvent({ type: 'created', id, userId: record.userId })
+  if (state.login !== null) onEvent({ type: 'login', id, previous: null, userId: state.login })
+  return { id, version: 1, record, migrated: false }
+}
+
+/**
+ * Writes the changes, or only the visit when there are none, on the condition that the version is the one that was
+ * read. When another request was first, its result is read and the changes are replayed on it.
+ *
+ * @returns Null when the session has ended meanwhile.
+ */
+export async function update(
+  backend: Backend,
+  state: SessionState,
+  from: LiveRecord,
+): Promise<LiveRecord | null> {
+  const { guard, onEvent, records } = backend
+  let live = from
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const { id, version } = live
+    const record = await rebuild(state, live.record, guard)
+    if (await records.write(id, record, version)) {
+      const keys = state.working.changedKeys()
+      onEvent(keys.length > 0 || live.migrated ? { type: 'updated', id, keys } : { type: 'touched', id })
+      return { id, version: version + 1, record, migrated: false }
+    }
+    const newer = await records.follow(id)
+    if (newer === null) return gone(backend, id)
+    onEvent({ type: 'conflict', id: newer.id, attempt })
+    live = newer
+  }
+  throw conflictError()
+}
+
+/** Ends the session, wherever rotations and logins have carried it meanwhile. */
+export async function end({ onEvent, records }: Backend, { id, version }: LiveRecord): Promise<void> {
+  await records.remove(id, true, version)
+  onEvent({ type: 'destroyed', id })
+}
+
+/** The end of a request whose session was ended meanwhile. */
+export function gone({ onEvent }: Backend, id: SessionId): null {
+  onEvent({ type: 'gone', id })
+  return null
+}

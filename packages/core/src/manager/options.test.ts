@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { SessionError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import { readOptions } from './options.ts'
+
+const secret = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
+const store: Store = { get: async () => null, set: async () => {}, delete: async () => {} }
+const needed = { secrets: [secret], store } as const
+
+interface Data {
+  readonly views?: number
+}
+
+/** Options as JavaScript may give them. */
+function read(options: object): ReturnType<typeof readOptions<Data>> {
+  return readOptions<Data>({ ...needed, ...options })
+}
+
+const second = 1000
+const hour = 3600 * second
+
+test('secrets and a store are enough', () => {
+  const policy = readOptions(needed)
+  expect(policy.store).toBe(store)
+  expect(policy.lifetime).toEqual({ idle: 24 * hour, absolute: 14 * 24 * hour })
+  expect(policy.rotationGrace).toBe(60 * second)
+  expect([policy.cookies.secure.name, policy.cookies.loopback.name]).toEqual(['__Host-Http-sid', 'sid'])
+  expect([policy.trustProxy, policy.onEvent]).toEqual([0, undefined])
+  expect(policy.now).toBe(Date.now)
+})
+
+test('each option is heeded', async () => {
+  const onEvent = (): void => {}
+  const now = (): number => 5
+  const schema = z.object({ views: z.number().optional() })
+  const policy = read({
+    lifetime: { idle: '15m', absolute: '12h' },
+    rotationGrace: '10s',
+    cookie: { name: '__Host-coat' },
+    schema,
+    migrate: () => ({ views: 7 }),
+    trustProxy: 2,
+    onEvent,
+    now,
+  })
+  expect(policy.lifetime).toEqual({ idle: hour / 4, absolute: 12 * hour })
+  expect(policy.rotationGrace).toBe(10 * second)
+  expect(policy.cookies.secure.name).toBe('__Host-coat')
+  expect([policy.trustProxy, policy.onEvent, policy.now]).toEqual([2, onEvent, now])
+  const moved = await policy.guard.read(new Map([['views', 'many']]))
+  expect(moved).toEqual({ values: new Map([['views', 7]]), migrated: true })
+})
+
+test('an option that is undefined is as good as left out', () => {
+  const nothing = { lifetime: undefined, cookie: undefined, schema: undefined, rotationGrace: undefined }
+  const policy = read({
+    ...nothing,
+    migrate: undefined,
+    trustProxy: undefined,
+    onEvent: undefined,
+    now: undefined,
+  })
+  expect(policy.rotationGrace).toBe(60 * second)
+  expect(policy.now).toBe(Date.now)
+})
+
+test.each<[string, object]>([
+  ['secrets', { secrets: [] }],
+  ['secrets', { secrets: undefined }],
+  ['secrets', { secrets: secret }],
+  ['secrets[0]', { secrets: ['short'] }],
+  ['secrets[1]', { secrets: [secret, 'short'] }],
+  ['store', { store: undefined }],
+  ['store', { store: null }],
+  ['store', { store: {} }],
+  ['store', { store: { get: store.get, set: store.set } }],
+  ['store', { store: { get: store.get, delete: store.delete } }],
+  ['store', { store: { set: store.set, delete: store.delete } }],
+  ['lifetime.idle', { lifetime: { idle: 30 } }],
+  ['lifetime.idle', { lifetime: { idle: '30' } }],
+  ['lifetime.absolute', { lifetime: { absolute: 'for ever' } }],
+  ['lifetime.idle', { lifetime: { idle: '2d', absolute: '1d' } }],
+  ['rotationGrace', { rotationGrace: 60 }],
+  ['rotationGrace', { rotationGrace: '0s' }],
+  ['rotationGrace', { rotationGrace: '9s' }],
+  ['rotationGrace', { rotationGrace: '9.999s' }],
+  ['cookie.sameSite', { cookie: { sameSite: 'lax' } }],
+  ['cookie.name', { cookie: { name: 'a b' } }],
+  ['schema', { schema: {} }],
+  ['schema', { schema: { parse: () => ({}) } }],
+  ['migrate', { migrate: () => null }],
+  ['trustProxy', { trustProxy: true }],
+  ['trustProxy', { trustProxy: -1 }],
+  ['trustProxy', { trustProxy: 1.5 }],
+  ['trustProxy', { trustProxy: Number.NaN }],
+  ['trustProxy', { trustProxy: '1' }],
+  ['secret', { secret }],
+  ['resave', { resave: true }],
+  ['maxAge', { maxAge: 60 }],
+])('%s is named by the error for %o', (option, options) => {
+  const make = () => read(options)
+  expect(make).toThrow(SessionError)
+  expect(make).toThrow(expect.objectContaining({ code: 'ERR_SESSION_CONFIG' }))
+  expect(make).toThrow(option)
+})
+
+// A setting that is overlooked is worse than one that is refused: `cookie: { maxAge: 5 }` is how others spell it.
+test.each<[string, object]>([
+  ['max', { lifetime: { max: '1d' } }],
+  ['httpOnly', { cookie: { httpOnly: false } }],
+  ['secure', { cookie: { secure: false } }],
+  ['maxAge', { cookie: { maxAge: 5 } }],
+])('%s, which is no option, is named by the error for %o', (option, options) => {
+  expect(() => read(options)).toThrow(SessionError)
+  expect(() => read(options)).toThrow(option)
+})
+
+// Found now, and not in the first request that needs it.
+test.each<[string, object]>([
+  ['lifetime', { lifetime: '30m' }],
+  ['cookie', { cookie: 'sid' }],
+  ['schema', { schema: null }],
+  ['schema', { schema: 'views' }],
+  ['migrate', { schema: z.object({}), migrate: {} }],
+  ['onEvent', { onEvent: 'log' }],
+  ['now', { now: 5 }],
+])('%s of the wrong type is named by the error for %o', (option, options) => {
+  expect(() => read(options)).toThrow(SessionError)
+  expect(() => read(options)).toThrow(option)
+})
+
+test('the error never shows a secret', () => {
+  expect(() => read({ secrets: [secret, secret.slice(0, 20)] })).not.toThrow(secret.slice(0, 10))
+  expect(() => read({ secret })).not.toThrow(secret.slice(0, 10))
+})

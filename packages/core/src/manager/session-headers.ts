@@ -1,0 +1,95 @@
+/** A response's header fields: those of a `Response`, or any object of the same shape. */
+export type HeaderFields = Pick<Headers, 'append' | 'delete' | 'get' | 'set'>
+
+/** The part of Node's `ServerResponse` that is needed to change its head. */
+export interface NodeResponse {
+  getHeader(name: string): number | string | string[] | undefined
+  setHeader(name: string, value: number | string | readonly string[]): unknown
+  removeHeader(name: string): void
+}
+
+/** What a committed session asks of the response: its cookie, and the caching rules that go with it. */
+export interface SessionHeaders {
+  /** Whether the response may go out as it is. */
+  readonly isEmpty: boolean
+  /** Changes the head of a response that has not been sent. */
+  applyTo(target: HeaderFields | NodeResponse): void
+  /**
+   * The response with these headers: the same object when there is nothing to add, otherwise a copy, because a
+   * `Response` may be immutable, or be the one that the next visitor gets too. A 101 is always left alone.
+   */
+  applied(response: Response): Response
+}
+
+/** Each of these overrides `Cache-Control` in some shared cache (RFC 9213). */
+const targetedCacheFields = [
+  'CDN-Cache-Control',
+  'Cloudflare-CDN-Cache-Control',
+  'Vercel-CDN-Cache-Control',
+  'Netlify-CDN-Cache-Control',
+  'Surrogate-Control',
+]
+
+/**
+ * @param setCookie The `Set-Cookie` value, or null when the cookie stays as it is.
+ * @param accessed Whether the response may depend on the session.
+ */
+export function createSessionHeaders(setCookie: string | null, accessed: boolean): SessionHeaders {
+  const isEmpty = setCookie === null && !accessed
+  const change = (fields: HeaderFields): void => {
+    if (isEmpty) return
+    for (const name of targetedCacheFields) fields.delete(name)
+    if (setCookie === null) {
+      fields.set('Cache-Control', privateDirectives(fields.get('Cache-Control')))
+    } else {
+      // Set-Cookie does not keep a response out of caches (RFC 9111 §7.3).
+      fields.set('Cache-Control', 'no-store')
+      fields.delete('Expires')
+      fields.append('Set-Cookie', setCookie)
+    }
+    fields.set('Vary', withCookie(fields.get('Vary')))
+  }
+  return {
+    isEmpty,
+    applyTo: (target) => change('getHeader' in target ? fieldsOf(target) : target),
+    applied(response) {
+      if (isEmpty || response.status === 101 || response.type === 'error') return response
+      const copy = new Response(response.body, response)
+      change(copy.headers)
+      return copy
+    },
+  }
+}
+
+/** Takes from a `Cache-Control` what lets shared caches keep the response, unless it is stricter already. */
+function privateDirectives(cacheControl: string | null): string {
+  const directives = (cacheControl ?? '').match(/[^\s,"=]+(?:\s*=\s*(?:"[^"]*"|[^\s,]*))?/g) ?? []
+  const kept = directives.filter((directive) => !/^(?:public|private|s-maxage)(?![\w-])/i.test(directive))
+  const names = kept.map((directive) => directive.toLowerCase())
+  // A cache that knows must-understand passes over the no-store beside it (RFC 9111 §5.2.2.3).
+  if (names.includes('no-store') && !names.includes('must-understand')) return kept.join(', ')
+  return ['private', ...kept].join(', ')
+}
+
+function withCookie(vary: string | null): string {
+  if (vary === null || vary.trim() === '') return 'Cookie'
+  const names = vary.split(',').map((name) => name.trim().toLowerCase())
+  return names.includes('*') || names.includes('cookie') ? vary : `${vary}, Cookie`
+}
+
+/** A Node response seen as header fields. Its lists are kept as lists: `Set-Cookie` cannot be joined. */
+function fieldsOf(response: NodeResponse): HeaderFields {
+  const get = (name: string): string | null => {
+    const value = response.getHeader(name)
+    return value === undefined ? null : Array.isArray(value) ? value.join(', ') : String(value)
+  }
+  return {
+    get,
+    set: (name, value) => void response.setHeader(name, value),
+    delete: (name) => response.removeHeader(name),
+    append(name, value) {
+      const before = response.getHeader(name) ?? []
+      response.setHeader(name, [...(Array.isArray(before) ? before : [String(before)]), value])
+    },
+  }
+}

@@ -1,0 +1,144 @@
+import {
+  createSessionManager,
+  type CommitOptions,
+  type Session,
+  type SessionEvent,
+  type SessionId,
+  type SessionManager,
+  type SessionManagerOptions,
+} from '@coatcheck/core'
+import { memoryStore, type MemoryStore } from '@coatcheck/core/memory-store'
+import { Browser } from './browser.ts'
+import { countingStore, type CountingStore, type Operation } from './counting-store.ts'
+
+/** What the tests keep in a session. */
+export interface Goods {
+  views: number
+  cart: string[]
+  theme: string
+  notice: string
+}
+
+export const second = 1000
+export const minute: number = 60 * second
+export const hour: number = 60 * minute
+export const day: number = 24 * hour
+
+/** Secrets that are random, but the same in each run. */
+export const secret = 'kW8dX0p3Zr5vT9yLq2NbHc7JfGs4Ua6EoI1mPxRtYz8'
+export const newerSecret = 'pQ7vZx2mKs9Lr4TnWc6HbYd8JfGa3Ue5Oi1RtEwXq0z'
+
+/** What one visit led to. */
+export interface Visit<Value> {
+  /** What the handler returned. */
+  readonly value: Value
+  readonly response: Response
+  /** Our `Set-Cookie`, or null. */
+  readonly setCookie: string | null
+  readonly calls: readonly Operation[]
+  readonly events: readonly SessionEvent[]
+}
+
+/** A session manager over a memory store that counts, with a clock that only the test turns. */
+export interface Cloakroom<Data extends object> {
+  readonly sessions: SessionManager<Data>
+  readonly store: CountingStore
+  /** The store behind the counter, for what only it can do. */
+  readonly memory: MemoryStore
+  /** All events so far. */
+  readonly events: SessionEvent[]
+  readonly now: () => number
+  /** Lets time pass. */
+  wait(milliseconds: number): void
+  /** Another manager over the same store and clock. */
+  reopen<Other extends object = Data>(options: Partial<SessionManagerOptions<Other>>): Cloakroom<Other>
+  /** One request from load to commit; the browser takes the cookies. */
+  visit<Value>(
+    browser: Browser,
+    handler: (session: Session<Data>) => Value | Promise<Value>,
+    request?: Request,
+  ): Promise<Visit<Value>>
+  /** The first half of a visit, for requests that run in parallel. */
+  load(browser: Browser): Promise<Session<Data>>
+  /** The second half. */
+  commit(browser: Browser, session: Session<Data>, options?: CommitOptions): Promise<Visit<null>>
+  /** A new visitor who has a session. */
+  welcome(handler?: (session: Session<Data>) => void): Promise<Browser>
+}
+
+interface Clock {
+  time: number
+}
+
+export function openCloakroom<Data extends object = Goods>(
+  options: Partial<SessionManagerOptions<Data>> = {},
+  clock: Clock = { time: Date.UTC(2026, 10, 21, 9, 30) },
+  memory: MemoryStore = memoryStore({ now: () => clock.time }),
+  store: CountingStore = countingStore(memory),
+): Cloakroom<Data> {
+  const events: SessionEvent[] = []
+  const now = (): number => clock.time
+  const sessions = createSessionManager<Data>({
+    secrets: [secret],
+    store,
+    now,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+
+  /** Runs a step and gives what it did beside its result. */
+  async function observed<Value>(
+    step: () => Promise<{ value: Value; response: Response }>,
+  ): Promise<Visit<Value>> {
+    store.takeCalls()
+    const before = events.length
+    const { value, response } = await step()
+    const setCookie = response.headers.getSetCookie()[0] ?? null
+    return { value, response, setCookie, calls: store.takeCalls(), events: events.slice(before) }
+  }
+
+  const room: Cloakroom<Data> = {
+    sessions,
+    store,
+    memory,
+    events,
+    now,
+    wait: (milliseconds) => {
+      clock.time += milliseconds
+    },
+    reopen: (more) => openCloakroom({ now, ...more }, clock, memory, store),
+    visit: (browser, handler, request = browser.request()) =>
+      observed(async () => {
+        const results: Awaited<ReturnType<typeof handler>>[] = []
+        const response = await sessions.handle(request, async (session) => {
+          results.push(await handler(session))
+          return new Response('Welcome')
+        })
+        return { value: results[0]!, response: browser.receive(response) }
+      }),
+    load: (browser) => sessions.load(browser.request()),
+    commit: (browser, session, about) =>
+      observed(async () => {
+        const response = new Response('Welcome')
+        const headers = await sessions.commit(session, about)
+        headers.applyTo(response.headers)
+        return { value: null, response: browser.receive(response) }
+      }),
+    async welcome(handler = (session) => session.login('ann')) {
+      const browser = new Browser()
+      await room.visit(browser, handler)
+      return browser
+    },
+  }
+  return room
+}
+
+/** The id that a browser's cookie names. */
+export function idOf(browser: Browser): SessionId {
+  return browser.value().split('.')[0] as SessionId
+}
+
+/** The types of events, in order. */
+export function typesOf(events: readonly SessionEvent[]): SessionEvent['type'][] {
+  return events.map(({ type }) => type)
+}

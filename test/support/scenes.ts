@@ -1,0 +1,226 @@
+import type { RejectionReason, SessionEvent, SessionManagerOptions } from '@coatcheck/core'
+import { Browser } from './browser.ts'
+import { hour, minute, newerSecret, openCloakroom, secret, type Cloakroom, type Goods } from './cloakroom.ts'
+
+/** Everything that a scene brought forth, for those who look for what should not be there. */
+export interface Scene {
+  readonly rooms: readonly Cloakroom<Goods>[]
+  /** The events of all rooms. */
+  readonly events: readonly SessionEvent[]
+  /** Every cookie value that a browser has held. */
+  readonly tokens: ReadonlySet<string>
+  readonly errors: readonly unknown[]
+  /** `JSON.stringify` of every session that took part. */
+  readonly texts: readonly string[]
+  readonly sessions: readonly object[]
+}
+
+type Play = (stage: Stage) => Promise<unknown>
+
+/** What scenes are made of. */
+interface Stage {
+  readonly room: Cloakroom<Goods>
+  open(options: Partial<SessionManagerOptions<Goods>>): Cloakroom<Goods>
+  visit: Cloakroom<Goods>['visit']
+  commit: Cloakroom<Goods>['commit']
+  welcome(): Promise<Browser>
+}
+
+/** One scene for each type of event that leads to it. */
+export const scenes: Readonly<Record<SessionEvent['type'], Play>> = {
+  rejected: ({ visit }) => visit(new Browser('https://shop.test', [['__Host-Http-sid', 'stale']]), () => {}),
+  created: ({ visit }) => visit(new Browser(), (session) => session.set('views', 1)),
+  async updated({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.set('views', 2))
+  },
+  async touched({ room, visit, welcome }) {
+    const browser = await welcome()
+    room.wait(12 * hour)
+    await visit(browser, () => {})
+  },
+  login: ({ visit }) => visit(new Browser(), (session) => session.login('ann')),
+  async rotated({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.rotate())
+  },
+  async destroyed({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.destroy())
+  },
+  async reused({ room, visit, welcome }) {
+    const browser = await welcome()
+    const old = browser.copy()
+    await visit(browser, (session) => session.rotate())
+    room.wait(hour)
+    await visit(old, () => {})
+  },
+  async gone({ room, visit, commit, welcome }) {
+    const browser = await welcome()
+    const slow = await room.load(browser)
+    slow.set('views', 2)
+    await visit(browser.copy(), (session) => session.destroy())
+    await commit(browser, slow)
+  },
+  async conflict({ room, visit, commit, welcome }) {
+    const browser = await welcome()
+    const slow = await room.load(browser)
+    slow.set('views', 2)
+    await visit(browser, (session) => session.set('cart', ['hat']))
+    await commit(browser, slow)
+  },
+  async 'old-key'({ open, visit, welcome }) {
+    const browser = await welcome()
+    await open({ secrets: [newerSecret, secret] }).visit(browser, () => {})
+    await visit(browser, () => {})
+  },
+  insecure: ({ visit }) => visit(new Browser('http://shop.test'), (session) => session.set('views', 1)),
+  async withheld({ room, commit }) {
+    const browser = new Browser()
+    const session = await room.load(browser)
+    session.set('views', 1)
+    await commit(browser, session, { status: 304 })
+  },
+  async 'store-failure'({ room, visit, welcome }) {
+    const browser = await welcome()
+    room.store.failWhen(() => 'fails')
+    await visit(browser, () => {})
+  },
+  async 'last-write-wins'({ room, open }) {
+    const { get, set, delete: remove } = room.memory
+    open({ store: { get, set, delete: remove } })
+  },
+}
+
+/** One scene for each reason of a rejection. */
+export const rejections: Readonly<Record<RejectionReason, Play>> = {
+  malformed: scenes.rejected,
+  async forged({ open, welcome }) {
+    const browser = await welcome()
+    await open({ secrets: [newerSecret] }).visit(browser, () => {})
+  },
+  async ambiguous({ visit, welcome }) {
+    const cookie = [await welcome(), await welcome()].map((browser) => browser.cookie).join('; ')
+    await visit(new Browser(), () => {}, new Request('https://shop.test/', { headers: { cookie } }))
+  },
+  async oversized({ visit, welcome }) {
+    const cookie = `${(await welcome()).cookie}; pad=${'x'.repeat(20_000)}`
+    await visit(new Browser(), () => {}, new Request('https://shop.test/', { headers: { cookie } }))
+  },
+  async unknown({ room, visit, welcome }) {
+    const browser = await welcome()
+    await room.memory.deleteByUser('ann')
+    await visit(browser, () => {})
+  },
+  async expired({ room, open, welcome }) {
+    const browser = await welcome()
+    room.wait(hour)
+    await open({ lifetime: { idle: '30m', absolute: '1h' } }).visit(browser, () => {})
+  },
+  async superseded({ visit, welcome }) {
+    const browser = await welcome()
+    await visit(browser.copy(), (session) => session.login('ann'))
+    await visit(browser, () => {})
+  },
+  reused: scenes.reused,
+  async schema({ open, welcome }) {
+    const browser = await welcome()
+    const issues = [{ message: 'No.' }]
+    const schema = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) } } as const
+    await open({ schema }).visit(browser, () => {})
+  },
+  async unreadable({ room, visit, welcome }) {
+    const browser = await welcome()
+    const [[id, record] = []] = await room.store.dump()
+    await room.memory.set(id!, { ...record!, payload: 'not JSON' })
+    await visit(browser, () => {})
+  },
+}
+
+/** What goes wrong by a mistake of the application. */
+export const mistakes: Readonly<Record<string, Play>> = {
+  async 'a session that is changed too late'({ room, commit, welcome }) {
+    const browser = await welcome()
+    const session = await room.load(browser)
+    await commit(browser, session)
+    session.set('views', 2)
+  },
+  async 'a value that JSON cannot keep'({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.set('views', Number.NaN))
+  },
+  async 'a session of another manager'({ open, room, welcome }) {
+    const session = await room.load(await welcome())
+    await open({}).sessions.commit(session)
+  },
+  async 'a store whose comparison never holds'({ open, room, visit, welcome }) {
+    const browser = await welcome()
+    const broken = { ...room.memory, compareAndSet: async () => false }
+    await visit(browser, () => {})
+    await open({ store: broken }).visit(browser, (session) => session.set('views', 2))
+  },
+  'a secret that is too weak': async ({ open }) => open({ secrets: [secret.slice(0, 31)] }),
+}
+
+/** Plays a scene and keeps everything that came out of it. */
+export async function play(scene: Play): Promise<Scene> {
+  const tokens = new Set<string>()
+  const errors: unknown[] = []
+  const texts: string[] = []
+  const sessions: object[] = []
+  const rooms: Cloakroom<Goods>[] = []
+
+  function watch(room: Cloakroom<Goods>): Cloakroom<Goods> {
+    const keep = (browser: Browser): void => {
+      if (browser.cookie !== null) tokens.add(browser.value())
+    }
+    const watched: Cloakroom<Goods> = {
+      ...room,
+      reopen: room.reopen,
+      visit: async (browser, handler, request) => {
+        keep(browser)
+        const visit = await room.visit(
+          browser,
+          async (session) => {
+            sessions.push(session)
+            texts.push(JSON.stringify(session))
+            const value = await handler(session)
+            texts.push(JSON.stringify(session))
+            return value
+          },
+          request,
+        )
+        keep(browser)
+        return visit
+      },
+      commit: async (browser, session, about) => {
+        sessions.push(session)
+        const visit = await room.commit(browser, session, about)
+        texts.push(JSON.stringify(session))
+        keep(browser)
+        return visit
+      },
+    }
+    rooms.push(watched)
+    return watched
+  }
+
+  const room = watch(openCloakroom())
+  const stage: Stage = {
+    room,
+    visit: room.visit,
+    commit: room.commit,
+    open: (options) => watch(room.reopen<Goods>(options)),
+    async welcome() {
+      const browser = new Browser()
+      await room.visit(browser, (session) => {
+        session.set('views', 1)
+        session.login('ann')
+      })
+      return browser
+    },
+  }
+  try {
+    await scene(stage)
+    room.wait(minute)
+  } catch (error) {
+    errors.push(error)
+  }
+  return { rooms, tokens, errors, texts, sessions, events: rooms.flatMap(({ events }) => events) }
+}
