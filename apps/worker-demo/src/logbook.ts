@@ -1,0 +1,54 @@
+import type { SessionEvent } from '@coatcheck/core'
+import { getContext } from 'hono/context-storage'
+import type { RequestIdVariables } from 'hono/request-id'
+
+/** An event, and the request that caused it. */
+export interface LogLine {
+  readonly at: Date
+  readonly requestId: string
+  /** Method and path. */
+  readonly request: string
+  readonly event: SessionEvent
+}
+
+// Good enough for a demo: each isolate of the Worker has its own, and a restart empties it.
+const newestFirst: LogLine[] = []
+const capacity = 50
+
+/** The `onEvent` hook of the session manager. */
+export function record(event: SessionEvent): void {
+  const { req, var: variables } = getContext<{ Variables: RequestIdVariables }>()
+  const request = `${req.method} ${req.path}`
+  newestFirst.unshift({ at: new Date(), requestId: variables.requestId, request, event })
+  newestFirst.length = Math.min(newestFirst.length, capacity)
+}
+
+/**
+ * The lines that a visitor may see; the ring holds those of all visitors. They are his when they carry the id
+ * of his session or one it had before, or come from a request of his. An event without an id (a forged
+ * cookie, say) can only be told by its request.
+ */
+export function linesFor(sessionId: string | null, requestIds: readonly string[]): LogLine[] {
+  const ids = new Set(sessionId === null ? [] : [sessionId])
+  const requests = new Set(requestIds)
+  let user: string | undefined
+  for (const { event, requestId } of newestFirst) {
+    if (!('id' in event) || event.id === null || !ids.has(event.id)) continue
+    if (event.type === 'login') {
+      user ??= event.userId
+      // Somebody else was signed in on this browser before: what happened then is not for the next one's eyes.
+      if (event.userId !== user) {
+        ids.delete(event.id)
+        continue
+      }
+    }
+    if ('previous' in event && event.previous !== null) ids.add(event.previous)
+    // Whoever comes with a ticket that has ended may be a thief: his request is not the owner's.
+    if (event.type !== 'reused' && event.type !== 'rejected') requests.add(requestId)
+  }
+  return newestFirst.filter(
+    ({ event, requestId }) =>
+      requestIds.includes(requestId) ||
+      ('id' in event && event.id !== null ? ids.has(event.id) : requests.has(requestId)),
+  )
+}
