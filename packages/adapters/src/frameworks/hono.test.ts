@@ -1,6 +1,6 @@
 import { createSessionManager, type SessionManager } from '@coatcheck/core'
 import { memoryStore } from '@coatcheck/core/memory-store'
-import { Hono, type ExecutionContext } from 'hono'
+import { Hono } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import { etag } from 'hono/etag'
 import { HTTPException } from 'hono/http-exception'
@@ -11,11 +11,11 @@ import {
   idOf,
   openCloakroom,
   secret,
-  typesOf,
   type Cloakroom,
   type Goods,
 } from '../../../../test/support/cloakroom.ts'
-import { testVisits, visit, type Context, type Server } from '../../../../test/support/visits.ts'
+import { serverOf } from '../../../../test/support/hono-server.ts'
+import { testVisits, visit } from '../../../../test/support/visits.ts'
 import { lazySession, session } from './hono.ts'
 
 testVisits('session of hono', (sessions, handler) => {
@@ -24,25 +24,6 @@ testVisits('session of hono', (sessions, handler) => {
   app.onError((_, c) => c.text('Sorry', 500))
   return serverOf(app.fetch)
 })
-
-testVisits('lazySession of hono', (sessions, handler) => {
-  const app = new Hono()
-    .use(lazySession(sessions))
-    .all('*', async (c) => handler(await c.var.session(), c.req.raw))
-  app.onError((_, c) => c.text('Sorry', 500))
-  return serverOf(app.fetch)
-})
-
-/** How an application is called by its runtime. */
-type Fetch = (request: Request, env?: object, context?: ExecutionContext) => Response | Promise<Response>
-
-function serverOf(fetch: Fetch): Server {
-  return async (request, context) => fetch(request, {}, context && executionContext(context))
-}
-
-function executionContext(context: Context): ExecutionContext {
-  return { waitUntil: (promise) => context.waitUntil(promise), passThroughOnException() {}, props: {} }
-}
 
 /** A visitor, and an application with the session middleware. */
 function open(): { room: Cloakroom<Goods>; browser: Browser; app: ReturnType<typeof appOf> } {
@@ -203,6 +184,24 @@ describe('beside the rest of Hono', () => {
     expect(await room.store.liveIds()).toHaveLength(1)
   })
 
+  test('an error of an outer middleware, after the commit, does not take the cookie away', async () => {
+    const { app, browser, room } = open()
+    const outer = new Hono().use(async (_, next) => {
+      await next()
+      throw new Error('Out of ink.')
+    })
+    app.get('/', (c) => {
+      c.var.session.login('ann')
+      return c.text('Hi')
+    })
+    outer.route('/', app)
+    outer.onError(answerQuietly)
+    const response = await visit(serverOf(outer.fetch), browser)
+    expect(response.status).toBe(500)
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    expect(await room.store.liveIds()).toEqual([idOf(browser)])
+  })
+
   test('its cookie reader and ours see the same request', async () => {
     const { app, browser } = open()
     app.get('/', (c) => {
@@ -325,122 +324,6 @@ describe('a manager made from the bindings', () => {
     for (const env of [one, one, two, one, two]) expect((await app.request('/', {}, env)).status).toBe(200)
     expect(made).toEqual([one, two])
     expect(made[0]).toBe(one)
-  })
-})
-
-describe('a lazy session', () => {
-  /** A visit that counts how often the Cookie header is looked at. */
-  function watched(browser: Browser): { request: Request; looks: () => number } {
-    let looks = 0
-    const request = browser.request()
-    const { headers } = request
-    const get = headers.get.bind(headers)
-    headers.get = (name) => {
-      if (name.toLowerCase() === 'cookie') looks++
-      return get(name)
-    }
-    Object.defineProperty(request, 'headers', { value: headers })
-    return { request, looks: () => looks }
-  }
-
-  function openLazy() {
-    const room = openCloakroom()
-    return { room, app: new Hono().use(lazySession(room.sessions)) }
-  }
-
-  test('touches neither cookie nor store nor response until it is called', async () => {
-    const { app, room } = openLazy()
-    const response = new Response('Hi', { headers: { 'Cache-Control': 'public, max-age=60' } })
-    app.get('/', () => response)
-    const browser = await room.welcome()
-    room.wait(20 * 3_600_000)
-    room.store.takeCalls()
-    const { request, looks } = watched(browser)
-    const answer = await app.fetch(request)
-    expect(answer).toBe(response)
-    expect(looks()).toBe(0)
-    expect(room.store.takeCalls()).toEqual([])
-  })
-
-  test('is looked up once it is called: the counter of this test counts', async () => {
-    const { app, room } = openLazy()
-    app.get('/', async (c) => c.text((await c.var.session()).userId ?? 'nobody'))
-    const { request, looks } = watched(await room.welcome())
-    expect(await (await app.fetch(request)).text()).toBe('ann')
-    expect(looks()).toBeGreaterThan(0)
-  })
-
-  test('is loaded once by calls at the same time and one after the other', async () => {
-    const { app, room } = openLazy()
-    app.get('/', async (c) => {
-      const [one, two] = await Promise.all([c.var.session(), c.var.session()])
-      expect(one).toBe(two)
-      expect(await c.var.session()).toBe(one)
-      return c.text('Hi')
-    })
-    const browser = await room.welcome()
-    room.store.takeCalls()
-    await visit(serverOf(app.fetch), browser)
-    expect(room.store.takeCalls()).toEqual(['get'])
-  })
-
-  test('that is first called while the body streams can be read, and says that it is too late to write', async () => {
-    const { app, room } = openLazy()
-    let outcome: unknown
-    app.get('/', (c) =>
-      stream(c, async (out) => {
-        await Promise.resolve()
-        const late = await c.var.session()
-        try {
-          late.set('views', 1)
-        } catch (error) {
-          outcome = error
-        }
-        await out.write(late.userId ?? 'nobody')
-      }),
-    )
-    const response = await visit(serverOf(app.fetch), await room.welcome())
-    expect(await response.text()).toBe('ann')
-    expect(outcome).toMatchObject({ code: 'ERR_SESSION_COMMITTED' })
-    expect(response.headers.getSetCookie()).toEqual([])
-  })
-
-  test('that cannot be loaded is an error for the handler, and no anonymous visit', async () => {
-    const { app, room } = openLazy()
-    app.get('/', async (c) => c.text((await c.var.session()).userId ?? 'nobody'))
-    app.onError((error, c) => c.text(String('code' in error && error.code), 500))
-    const browser = await room.welcome()
-    room.store.failWhen(() => 'fails')
-    const response = await visit(serverOf(app.fetch), browser)
-    expect(response.status).toBe(500)
-    expect(await response.text()).toBe('ERR_SESSION_STORE')
-  })
-
-  test('that cannot be loaded can be done without', async () => {
-    const { app, room } = openLazy()
-    app.get('/', async (c) => {
-      const found = await c.var.session().catch(() => null)
-      return c.text(found === null ? 'Without' : 'With')
-    })
-    const browser = await room.welcome()
-    room.store.failWhen(() => 'fails')
-    const response = await visit(serverOf(app.fetch), browser)
-    expect(response.status).toBe(200)
-    expect(await response.text()).toBe('Without')
-  })
-
-  test('that a throwing handler had called is not committed, and the response is private', async () => {
-    const { app, room } = openLazy()
-    app.get('/', async (c) => {
-      const loaded = await c.var.session()
-      loaded.set('views', 1)
-      throw new Error('Out of coat hangers.')
-    })
-    app.onError((_, c) => c.text('Sorry', 500))
-    const response = await visit(serverOf(app.fetch), new Browser())
-    expect(response.headers.get('Cache-Control')).toBe('private')
-    expect(typesOf(room.events)).toEqual([])
-    expect(room.store.takeCalls()).toEqual([])
   })
 })
 

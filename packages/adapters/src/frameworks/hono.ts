@@ -15,7 +15,7 @@ export interface LazySessionVariables<Data extends object> {
 
 /**
  * Hono middleware: loads the session into `c.var.session`, and commits it before the response is sent. Error
- * responses commit too; after a throw nothing is written.
+ * responses commit too; after a throw nothing is written. Mount it outside `etag()`, whose 304 would drop the cookie.
  *
  * @param source The manager, or a function that makes it from the bindings.
  * @example

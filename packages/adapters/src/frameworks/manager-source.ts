@@ -1,6 +1,9 @@
 import type { SessionManager } from '@coatcheck/core'
 
-/** A manager, or a function that makes one from the Worker's bindings; it runs once for each `env`. */
+/**
+ * A manager, or a function that makes one from a Worker's bindings; it runs once for each `env` object. Elsewhere
+ * that object may be another in each request, and so would be the manager: make it once, and pass it.
+ */
 export type ManagerSource<Data extends object, Env> =
   | SessionManager<Data>
   | ((env: Env) => SessionManager<Data>)

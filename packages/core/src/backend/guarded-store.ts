@@ -24,7 +24,7 @@ export function guardStore(store: Store, onEvent: OnEvent): GuardedStore {
       })
     }
   }
-  const get: GuardedStore['get'] = (id) => guard('get', () => store.get(id))
+  const get: GuardedStore['get'] = (id) => guard('get', async () => (await store.get(id)) ?? null)
   if (isAtomic(store)) {
     return {
       get,

@@ -83,6 +83,8 @@ export async function update(
     }
     const newer = await records.follow(id)
     if (newer === null) return gone(backend, id)
+    // Whoever was first has recorded a visit of its own.
+    if (!live.migrated && state.working.changedKeys().length === 0) return newer
     onEvent({ type: 'conflict', id: newer.id, attempt })
     live = newer
   }

@@ -167,6 +167,15 @@ describe('the Cookie header', () => {
   })
 })
 
+test('the value of another cookie cannot plant ours: a comma or a blank begins no cookie', async () => {
+  const room = openCloakroom()
+  const token = (await room.welcome((session) => session.login('mallory'))).value()
+  for (const separator of [', ', ',', ' ', '\t', '=', '" ']) {
+    const { events, value } = await visitWith(room, `theme=dark${separator}${name}=${token}`)
+    expect({ events, value }).toEqual({ events: [], value: null })
+  }
+})
+
 describe('a change of secrets', () => {
   test('ASVS-11.2.2 logs nobody out: the cookie is signed anew, once', async () => {
     const room = openCloakroom()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Browser } from '../../../../test/support/browser.ts'
 import { idOf, openCloakroom } from '../../../../test/support/cloakroom.ts'
+import type { AtomicStore } from '../index.ts'
 
 describe('what is saved', () => {
   test('values come back in the next request', async () => {
@@ -165,17 +166,47 @@ describe('two requests at a time', () => {
     expect((await room.visit(browser, (session) => session.get('views'))).value).toBe(11)
   })
 
-  test('a store whose comparison never holds ends in an error, not in a loop', async () => {
-    const room = openCloakroom()
-    const browser = await room.welcome()
-    const broken = room.reopen({
-      store: { ...room.memory, compareAndSet: async () => false } as typeof room.memory,
-    })
-    await expect(broken.visit(browser, (session) => session.set('views', 1))).rejects.toMatchObject({
-      code: 'ERR_SESSION_CONFLICT',
-    })
-    await expect(broken.visit(new Browser(), (session) => session.set('views', 1))).rejects.toMatchObject({
-      code: 'ERR_SESSION_STORE',
-    })
+  test.for(['update', 'rotate', 'login'] as const)(
+    'an update that throws when it runs again is an error, and leaves the session as it was: %s',
+    async (method) => {
+      const room = openCloakroom()
+      const browser = await room.welcome((session) => session.set('views', 1))
+      const slow = await room.load(browser)
+      if (method !== 'update') slow[method]('ann')
+      slow.update('views', (views = 0) => {
+        if (views > 1) throw new RangeError('Too many views.')
+        return views + 1
+      })
+      await room.visit(browser.copy(), (session) => session.set('views', 5))
+      await expect(room.commit(browser, slow)).rejects.toThrow(RangeError)
+      expect(await room.store.liveIds()).toEqual([idOf(browser)])
+      expect((await room.visit(browser, (session) => session.get('views'))).value).toBe(5)
+    },
+  )
+
+  test.for(['set', 'rotate', 'login', 'destroy'] as const)(
+    'a store that never agrees to a version ends in an error, not in a loop: %s',
+    async (method) => {
+      const room = openCloakroom()
+      const browser = await room.welcome()
+      const id = idOf(browser)
+      const store: AtomicStore = {
+        ...room.memory,
+        compareAndSet: async (at, ...write) => at !== id && room.memory.compareAndSet(at, ...write),
+      }
+      const visit = room.reopen({ store }).visit(browser, (session) => {
+        if (method === 'set') session.set('views', 1)
+        else session[method]('ann')
+      })
+      await expect(visit).rejects.toMatchObject({ code: 'ERR_SESSION_CONFLICT' })
+      expect([...(await room.memory.listByUser('ann')).keys()]).toEqual([id])
+    },
+  )
+
+  test('a store that refuses a fresh id ends in an error', async () => {
+    const { memory } = openCloakroom()
+    const store: AtomicStore = { ...memory, compareAndSet: async () => false }
+    const visit = openCloakroom({ store }).visit(new Browser(), (session) => session.set('views', 1))
+    await expect(visit).rejects.toMatchObject({ code: 'ERR_SESSION_STORE' })
   })
 })
