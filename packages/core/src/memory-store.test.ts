@@ -54,16 +54,21 @@ test.each([[0], [-1], [1.5], [Number.NaN], [Infinity], ['10'], [null]])(
   },
 )
 
-test('beyond the limit, what was not used for longest is dropped', async () => {
+test.each<[string, (store: MemoryStore) => Promise<unknown>, string]>([
+  ['get', (store) => store.get(idOf('a')), 'b'],
+  ['set', (store) => store.set(idOf('a'), recordOf()), 'b'],
+  ['compareAndSet', (store) => store.compareAndSet(idOf('a'), recordOf({ version: 2 }), 1), 'b'],
+  ['compareAndSet that fails', (store) => store.compareAndSet(idOf('a'), recordOf({ version: 3 }), 2), 'a'],
+  ['listByUser', (store) => store.listByUser('ada'), 'a'],
+])('beyond the limit, what was not used for longest is dropped: after %s', async (_, use, dropped) => {
   const { store } = open({ maxEntries: 3 })
-  for (const name of ['a', 'b', 'c']) await store.set(idOf(name), recordOf())
+  const names = ['a', 'b', 'c', 'd']
+  for (const name of names.slice(0, 3)) await store.set(idOf(name), recordOf({ userId: 'ada' }))
   expect(store.size).toBe(3)
-  await store.get(idOf('a')) // a is used, so b is the oldest
+  await use(store)
   await store.set(idOf('d'), recordOf())
-  await store.compareAndSet(idOf('c'), recordOf({ version: 2 }), 1) // c is used, so a is the oldest
-  await store.set(idOf('e'), recordOf())
   expect(store.size).toBe(3)
-  expect(await namesIn(store, ['a', 'b', 'c', 'd', 'e'])).toEqual(['c', 'd', 'e'])
+  expect(await namesIn(store, names)).toEqual(names.filter((name) => name !== dropped))
 })
 
 test('a record that is written again takes no further place', async () => {
@@ -112,6 +117,25 @@ test.each([
     expect(await namesIn(store, ['kept'])).toEqual(['kept'])
   },
 )
+
+test('a call looks at a few records only, however many there are', async () => {
+  const { store } = open()
+  let looks = 0
+  for (let name = 0; name < 1000; name++) {
+    await store.set(idOf(name), {
+      ...recordOf(),
+      get expiresAt() {
+        looks++
+        return 1000
+      },
+    })
+  }
+  looks = 0
+  await store.get(idOf(0))
+  await store.compareAndSet(idOf('new'), recordOf(), 0)
+  await store.delete(idOf(1))
+  expect(looks).toBeLessThanOrEqual(6)
+})
 
 test('records that live on are not swept', async () => {
   const { store, clock } = open()

@@ -53,6 +53,10 @@ test('a record, or its absence, is passed on', async () => {
   expect(await guardStore(makeStores(() => null).atomic, ignore).get(id)).toBeNull()
 })
 
+test('a store that says undefined for absence, as a Map does, is understood', async () => {
+  expect(await guardStore(makeStores(() => undefined).plain, ignore).get(id)).toBeNull()
+})
+
 test('the store keeps its `this`', async () => {
   class OwnStore {
     readonly #records = new Map([[id, record]])

@@ -85,28 +85,32 @@ const names = ['sid', 'SID', 'si', 'sidsid', '__Host-Http-sid', '__Host-', 'a', 
 const oddities = ['"', '\\', '%3D', '%', '\0', '\r\n', '\u00a0', '\u2028', '\u{1f36a}', '\ud800', 'v4l-ue_.']
 const debris = [...names, ...oddities, '==', ';=', ';;', ',']
 
-test('a million random headers never make it throw or find what is not there', { timeout: 120_000 }, () => {
-  const random = createRandom(20_260_801)
-  const pick = (parts: readonly string[]): string => parts[random(parts.length)]!
-  const headers = isWorkerd ? 100_000 : 1_000_000
-  let found = 0
-  for (let run = 0; run < headers; run++) {
-    const name = fuzzedNames[run % fuzzedNames.length]!
-    let header = ''
-    for (let parts = random(40); parts >= 0; parts--) {
-      const kind = random(4)
-      header += kind === 0 ? name : pick(kind === 1 ? debris : structure)
+test(
+  'a million random headers (in workerd a tenth) never make it throw or find what is not there',
+  { timeout: 120_000 },
+  () => {
+    const random = createRandom(20_260_801)
+    const pick = (parts: readonly string[]): string => parts[random(parts.length)]!
+    const headers = isWorkerd ? 100_000 : 1_000_000
+    let found = 0
+    for (let run = 0; run < headers; run++) {
+      const name = fuzzedNames[run % fuzzedNames.length]!
+      let header = ''
+      for (let parts = random(40); parts >= 0; parts--) {
+        const kind = random(4)
+        header += kind === 0 ? name : pick(kind === 1 ? debris : structure)
+      }
+      const actual = cookieValues(header, name)
+      const expected = reference(header, name)
+      const same = actual.length === expected.length && actual.every((value, at) => value === expected[at])
+      // `expect` itself a million times would take longer than all the rest.
+      if (!same) expect(actual, `${name} in ${JSON.stringify(header)}`).toEqual(expected)
+      found += actual.length
     }
-    const actual = cookieValues(header, name)
-    const expected = reference(header, name)
-    const same = actual.length === expected.length && actual.every((value, at) => value === expected[at])
-    // `expect` itself a million times would take longer than all the rest.
-    if (!same) expect(actual, `${name} in ${JSON.stringify(header)}`).toEqual(expected)
-    found += actual.length
-  }
-  // Not a fuzz of misses: there is something to find in each fifth header.
-  expect(found).toBeGreaterThan(headers / 5)
-})
+    // Not a fuzz of misses: there is something to find in each fifth header.
+    expect(found).toBeGreaterThan(headers / 5)
+  },
+)
 
 const adversarial = [
   'sid',
@@ -185,4 +189,8 @@ test('each character is looked at a few times, however long the header is', () =
       expect(steps(), JSON.stringify(text.slice(0, 20))).toBeLessThanOrEqual(5 * length)
     }
   }
+})
+
+test('an empty name has no values: a pair without a name is nobody’s', () => {
+  expect(cookieValues('=a; b; =c', '')).toEqual([])
 })

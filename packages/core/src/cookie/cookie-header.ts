@@ -10,7 +10,7 @@ export const maxCookieHeader = 16_384
  */
 export function cookieValues(header: string, name: string): string[] {
   const values: string[] = []
-  let at = header.indexOf(name)
+  let at = name === '' ? -1 : header.indexOf(name)
   while (at !== -1) {
     const afterName = skipBlanks(header, at + name.length)
     if (header[afterName] === '=' && startsPair(header, at)) {

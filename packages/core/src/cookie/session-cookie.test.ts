@@ -261,6 +261,19 @@ test.each<[string, CookieOptions]>([
   expect(make).toThrow(option)
 })
 
+test.each<[CookieOptions, string]>([
+  [{ name: 'Sid0_~!' }, 'Sid0_~!=v; Path=/'],
+  [{ path: '/a/b.c~d!$&(),=:@%20' }, '__Secure-sid=v; Path=/a/b.c~d!$&(),=:@%20'],
+  [{ path: `/${'a'.repeat(1023)}` }, `__Secure-sid=v; Path=/${'a'.repeat(1023)}`],
+  [{ domain: 'EXAMPLE.com' }, '__Secure-sid=v; Path=/; Domain=EXAMPLE.com'],
+  [{ domain: '0-9.xn--mnchen-3ya.example' }, '__Secure-sid=v; Path=/; Domain=0-9.xn--mnchen-3ya.example'],
+  [{ domain: `${'ab.'.repeat(83)}mine` }, `__Secure-sid=v; Path=/; Domain=${'ab.'.repeat(83)}mine`],
+])('%j is good', (options, beginning) => {
+  expect(createSessionCookies(options).secure.set('v', hour)).toBe(
+    `${beginning}; Secure; HttpOnly; SameSite=Lax`,
+  )
+})
+
 test.each(vectors.setCookie.filter(({ header }) => header === 'refused'))(
   'RFC6265bis-$clause is refused at construction',
   ({ name, attributes }) => {

@@ -53,7 +53,7 @@ const maxNameLength = 4009
 
 /** Makes the cookies, or throws `ERR_SESSION_CONFIG` for a combination that browsers refuse (RFC 6265bis §4.1.3, §5.7). */
 export function createSessionCookies(options: CookieOptions): SessionCookies {
-  const { domain, partitioned, path = '/', persistent = false, priority, sameSite = 'Lax' } = options
+  const { domain, partitioned = false, path = '/', persistent = false, priority, sameSite = 'Lax' } = options
   const hostOnly = domain === undefined && path === '/'
   const name = options.name ?? (hostOnly ? '__Host-Http-sid' : '__Secure-sid')
   const bare = typeof name === 'string' ? name.replace(prefix, '') : ''
@@ -85,7 +85,9 @@ export function createSessionCookies(options: CookieOptions): SessionCookies {
     'cookie.priority',
     "must be 'Low', 'Medium' or 'High'",
   )
-  check(partitioned !== true || sameSite === 'None', 'cookie.partitioned', "needs sameSite 'None'")
+  check(typeof persistent === 'boolean', 'cookie.persistent', 'must be true or false')
+  check(typeof partitioned === 'boolean', 'cookie.partitioned', 'must be true or false')
+  check(!partitioned || sameSite === 'None', 'cookie.partitioned', "needs sameSite 'None'")
   const scope = { path, httpOnly: true, priority }
   const secure = { ...scope, domain, secure: true, sameSite, partitioned }
   // Browsers refuse None and Partitioned without Secure, and a Domain that is not the host's.

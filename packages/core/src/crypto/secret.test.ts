@@ -53,6 +53,7 @@ test.each([
   'placeholder-0C5mqlR_vgu5S9QBaWH5tx9glpCK',
   'insecure-0C5mqlR_vgu5S9QBaWH5tx9glpCK3Mh',
   'dummy-0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTms',
+  '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
   'test-secret-0C5mqlR_vgu5S9QBaWH5tx9glpCK',
 ])('ASVS-13.3.1 %j comes from a tutorial', (secret) => {
   expect(faultOf(secret)).toContain('secrets[0] looks like a sample from documentation')
@@ -82,6 +83,10 @@ test('32 bytes are enough, counted as UTF-8', () => {
   expect([greek.length, utf8(greek).length]).toEqual([16, 32])
   expect(faultOf(greek)).toBe('')
   expect(faultOf(greek.slice(1))).toContain('has 30 bytes')
+})
+
+test('ten different characters are enough, as in a long random number', () => {
+  expect(faultOf('8305197264918305724690138572460193857204')).toBe('')
 })
 
 test('32 random bytes are always good enough, in each of their usual spellings', () => {

@@ -10,7 +10,7 @@ const remedy =
 
 /** What tutorials put in a secret's place; no random text of 32 bytes holds one by chance. */
 const sample =
-  /(change|replace).?(me|this)|keyboard.?cat|(your|my|super|top|test).?(session|secret)|secret.?key|pass.?(word|phrase)|at.?least.?\d|example|placeholder|insecure|dummy/i
+  /(change|replace).?(me|this)|keyboard.?cat|(your|my|super|top|test).?(session|secret)|secret.?key|pass.?(word|phrase)|at.?least.?\d|example|placeholder|insecure|dummy|0102030405/i
 
 /**
  * Refuses a secret that can be guessed: shorter than 32 bytes, regular, or taken from a tutorial (ASVS 13.3.1).

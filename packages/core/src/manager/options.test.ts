@@ -119,7 +119,11 @@ test.each<[string, object]>([
 // Found now, and not in the first request that needs it.
 test.each<[string, object]>([
   ['lifetime', { lifetime: '30m' }],
+  ['lifetime', { lifetime: null }],
+  ['cookie', { cookie: null }],
   ['cookie', { cookie: 'sid' }],
+  ['cookie.persistent', { cookie: { persistent: 'no' } }],
+  ['cookie.partitioned', { cookie: { partitioned: 'yes', sameSite: 'None' } }],
   ['schema', { schema: null }],
   ['schema', { schema: 'views' }],
   ['migrate', { schema: z.object({}), migrate: {} }],
@@ -128,6 +132,10 @@ test.each<[string, object]>([
 ])('%s of the wrong type is named by the error for %o', (option, options) => {
   expect(() => read(options)).toThrow(SessionError)
   expect(() => read(options)).toThrow(option)
+})
+
+test.each([[undefined], [null], ['secret']])('%j in place of the options is refused', (options) => {
+  expect(() => readOptions(options as unknown as typeof needed)).toThrow(SessionError)
 })
 
 test('the error never shows a secret', () => {

@@ -48,6 +48,11 @@ test.each<[string, unknown]>([
   }
 })
 
+test('what is nested without end, as a client can send it in a few kilobytes, is refused and overflows no stack', () => {
+  const deep = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000)) as unknown
+  expect(() => toJsonText('k', deep)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_DATA' }))
+})
+
 test('the message never holds the value itself', () => {
   expect(() => toJsonText('k', { card: 4_111_111_111_111_111n })).not.toThrow('4111')
   expect(() => toJsonText('k', [new Map([['secret', 1]])])).not.toThrow('secret')

@@ -9,6 +9,9 @@ export function toJsonText(key: string, value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** A client can send nesting that overflows the stack in a few kilobytes, and an application may pass it on. */
+const deepest = 100
+
 /** Throws `ERR_SESSION_DATA` when JSON cannot carry the value. `around` are the objects that hold it. */
 export function assertJson(value: unknown, path: string, around: readonly object[]): void {
   const fault = faultOf(value, around)
@@ -33,6 +36,7 @@ function faultOf(value: unknown, around: readonly object[]): string | null {
   if (value === undefined) return 'is undefined inside an array; use null'
   if (typeof value !== 'object') return `is a ${typeof value}`
   if (around.includes(value)) return 'contains itself; JSON has no cycles'
+  if (around.length >= deepest) return `is nested more than ${deepest} deep`
   if (Array.isArray(value)) return null
   const prototype: unknown = Object.getPrototypeOf(value)
   // An object of no class, also one from another realm, whose Object.prototype is not ours.
