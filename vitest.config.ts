@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'node',
           testTimeout: slow,
           include: ['packages/*/src/**/*.test.ts'],
-          exclude: ['**/*.workerd.test.ts'],
+          exclude: ['**/*.workerd.test.ts', '**/*.service.test.ts'],
         },
       },
       {
@@ -44,6 +44,7 @@ export default defineConfig({
               compatibilityDate: '2026-07-01',
               compatibilityFlags: ['nodejs_compat'],
               kvNamespaces: ['SESSIONS'],
+              d1Databases: ['DB'],
             },
           }),
         ],
@@ -51,7 +52,17 @@ export default defineConfig({
           name: 'workerd',
           testTimeout: slow,
           include: ['packages/*/src/**/*.test.ts'],
-          exclude: ['**/*.node.test.ts'],
+          exclude: ['**/*.node.test.ts', '**/*.service.test.ts'],
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          // Each file starts the servers that it needs, on ports of its own, and stops them.
+          name: 'services',
+          include: ['packages/*/src/**/*.service.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -28,6 +28,18 @@ export const programs = {
     apt: 'chromium',
     byHand: 'Debian: sudo apt-get install chromium; macOS: brew install --cask chromium; or install Chrome',
   },
+  redis: {
+    use: 'the tests of the Redis stores',
+    binaries: ['redis-server', '/usr/bin/redis-server', '/opt/homebrew/bin/redis-server'],
+    apt: 'redis-server',
+    byHand: 'Debian: sudo apt-get install redis-server; macOS: brew install redis',
+  },
+  mariadb: {
+    use: 'the tests of the SQL store',
+    binaries: ['mariadbd', '/usr/sbin/mariadbd', '/opt/homebrew/bin/mariadbd'],
+    apt: 'mariadb-server',
+    byHand: 'Debian: sudo apt-get install mariadb-server; macOS: brew install mariadb',
+  },
 } satisfies Record<string, Program>
 
 /** The path of the first of these binaries that is installed, or null. */

@@ -2,5 +2,6 @@
 declare namespace Cloudflare {
   interface Env {
     readonly SESSIONS: KVNamespace
+    readonly DB: D1Database
   }
 }

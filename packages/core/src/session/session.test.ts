@@ -112,7 +112,7 @@ test.each<[string, string | null, string[], boolean]>([
   expect(session.get('cart')).toEqual(['after'])
 })
 
-test.each([[''], ['x'.repeat(256)], [undefined], [null], [42], [{ id: 'ada' }]])(
+test.each([[''], ['x'.repeat(256)], ['ann\ud800'], [undefined], [null], [42], [{ id: 'ada' }]])(
   'login(%j) is a mistake, and binds nobody',
   (userId) => {
     const { session } = open(null)

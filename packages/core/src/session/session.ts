@@ -198,7 +198,12 @@ export class SessionHandle<Data extends object> implements Session<Data> {
 
   login(userId: string): void {
     const fits = typeof userId === 'string' && userId !== '' && userId.length <= maxUserIdLength
-    check(fits, 'userId', `must be a string of 1 to ${maxUserIdLength} characters`)
+    // Half a surrogate pair becomes another character in UTF-8, and one user might become another.
+    check(
+      fits && userId.isWellFormed(),
+      'userId',
+      `must be a string of 1 to ${maxUserIdLength} characters, well-formed`,
+    )
     const state = this.#write()
     const before = this.userId
     // One user's data must never reach the next.

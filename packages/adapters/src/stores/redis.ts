@@ -1,0 +1,87 @@
+import { redisLink, type RedisCommands, type RedisOptions } from './redis-link.ts'
+import { redisRecords, type RedisRecords } from './redis-records.ts'
+
+/** The part of node-redis (`createClient`, `createClientPool`, `createCluster`) that is used. */
+export interface NodeRedisClient {
+  hmGet(key: string, fields: string[]): Promise<unknown>
+  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+/** The part of ioredis and iovalkey (`Redis`, `Cluster`) that is used. */
+export interface IoRedisClient {
+  readonly status: string
+  readonly isCluster?: boolean
+  call(command: string, args: string[]): Promise<unknown>
+}
+
+/** A connected client: of node-redis, ioredis, iovalkey, or of the same shape. */
+export type RedisClient = NodeRedisClient | IoRedisClient
+
+/** Options of {@link redisStore}. */
+export interface RedisStoreOptions extends RedisOptions {
+  /**
+   * Whether keys lie on several servers (default: as the client shows). True keeps each script to a single key, at
+   * the price of a second command in the same tick: for proxies and services that hide a cluster, and for servers
+   * that want every key of a script declared, such as Dragonfly.
+   */
+  readonly cluster?: boolean
+}
+
+/** Every write is conditional; a revoked session is gone at once. */
+export interface RedisStore extends RedisRecords {}
+
+/**
+ * A store over Redis 6.2 or newer, Valkey, and what speaks their protocol. One command to read, one to write.
+ *
+ * Connecting, and listening to the client's `error` event, is yours. Where a replica may answer reads
+ * (`useReplicas`, `scaleReads`), an ended session can be seen for as long as the replica lags. Let no key be evicted
+ * (`maxmemory-policy noeviction`, or `volatile-ttl` at least): what is evicted is signed out, and a user index that
+ * is evicted no longer finds the user's sessions.
+ *
+ * Throws when the client is none of these, or an option is wrong. Calls reject when Redis fails or is late, and say why.
+ *
+ * @example
+ * const client = await createClient().on('error', console.error).connect()
+ * const store = redisStore(client)
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): RedisStore {
+  const commands = commandsOf(client)
+  const { cluster = isCluster(client) } = options
+  if (typeof cluster !== 'boolean') throw new Error('cluster must be true or false.')
+  return redisRecords(redisLink(commands, options), cluster)
+}
+
+function commandsOf(client: RedisClient): RedisCommands {
+  if (has(client, 'evalSha', 'eval', 'hmGet')) {
+    return {
+      hmget: (key, fields) => client.hmGet(key, [...fields]),
+      evalsha: (sha, keys, args) => client.evalSha(sha, { keys: [...keys], arguments: [...args] }),
+      eval: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
+    }
+  }
+  // A function has a `call` as well.
+  if (has(client, 'call') && typeof client.status === 'string') {
+    return {
+      hmget: (key, fields) => client.call('HMGET', [key, ...fields]),
+      evalsha: (sha, keys, args) => client.call('EVALSHA', [sha, `${keys.length}`, ...keys, ...args]),
+      eval: (script, keys, args) => client.call('EVAL', [script, `${keys.length}`, ...keys, ...args]),
+    }
+  }
+  throw new Error(
+    'redisStore needs a client of node-redis (createClient, createCluster) or ioredis (Redis, Cluster); for @upstash/redis there is upstashStore.',
+  )
+}
+
+/** ioredis says so itself; of node-redis' clients, only that of a cluster hands out a node. */
+function isCluster(client: RedisClient): boolean {
+  return ('isCluster' in client && client.isCluster) || has(client, 'nodeClient')
+}
+
+function has<Name extends string>(
+  client: RedisClient,
+  ...names: Name[]
+): client is Extract<RedisClient, { readonly [name in Name]: unknown }> {
+  const methods = Object(client) as Record<string, unknown>
+  return names.every((name) => typeof methods[name] === 'function')
+}
