@@ -9,6 +9,8 @@ export interface Program {
   readonly binaries: readonly string[]
   /** The package of Debian and Ubuntu. */
   readonly apt: string
+  /** The service that the package starts at once, and that the tests do not use. */
+  readonly service?: string
   /** How people install it who are not root on Debian. */
   readonly byHand: string
 }
@@ -32,12 +34,14 @@ export const programs = {
     use: 'the tests of the Redis stores',
     binaries: ['redis-server', '/usr/bin/redis-server', '/opt/homebrew/bin/redis-server'],
     apt: 'redis-server',
+    service: 'redis-server',
     byHand: 'Debian: sudo apt-get install redis-server; macOS: brew install redis',
   },
   mariadb: {
     use: 'the tests of the SQL store',
     binaries: ['mariadbd', '/usr/sbin/mariadbd', '/opt/homebrew/bin/mariadbd'],
     apt: 'mariadb-server',
+    service: 'mariadb',
     byHand: 'Debian: sudo apt-get install mariadb-server; macOS: brew install mariadb',
   },
 } satisfies Record<string, Program>
@@ -70,11 +74,17 @@ export function canInstall(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0 && findProgram(['apt-get']) !== null
 }
 
-/** The shell line that installs the programs where `canInstall()`. Waits for another apt that is running. */
+/**
+ * The shell line that installs the programs where `canInstall()`. Waits for another apt that is running. Servers that
+ * their packages start are stopped again: the tests start their own.
+ */
 export function installCommand(missing: readonly Program[]): string {
   const apt = 'DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0'
   const packages = missing.map((program) => program.apt).join(' ')
-  return `${apt} update && ${apt} install -y --no-install-recommends ${packages} >/dev/null`
+  const services = missing.flatMap(({ service }) => (service === undefined ? [] : [service]))
+  const stops = services.map((service) => `{ service ${service} stop >/dev/null 2>&1 || true; }`)
+  const install = `${apt} update && ${apt} install -y --no-install-recommends ${packages} >/dev/null`
+  return [install, ...stops].join(' && ')
 }
 
 function isExecutable(path: string): boolean {
