@@ -1,3 +1,5 @@
+import { within } from './time-limit.ts'
+
 /** What each refusal of a server asks for. */
 const remedies: readonly [sign: RegExp, remedy: string][] = [
   [/READONLY/, 'This is a replica: connect the client to the primary.'],
@@ -20,18 +22,8 @@ export async function answerOf(
   what: string,
   timeout: number,
 ): Promise<unknown> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`Redis did not answer within ${timeout} ms (${what}).`)),
-      timeout,
-    )
-  })
-  try {
-    return await Promise.race([call().catch((error: unknown) => refuse(what, error)), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  const answer = call().catch((error: unknown) => refuse(what, error))
+  return within(timeout, `Redis did not answer within ${timeout} ms (${what}).`, answer)
 }
 
 /** Whether the server does not know the script. Upstash's pipelines put a word before it. */

@@ -1,0 +1,22 @@
+/** Rejects with this message when the work takes longer, in milliseconds: what waits for a server must not wait for ever. */
+export async function within<Result>(
+  timeout: number,
+  message: string,
+  work: Promise<Result>,
+): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), timeout)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Throws unless the option is a time that a timer can keep. */
+export function checkTimeout(timeout: number, factory: string): void {
+  if (timeout > 0 && timeout < 2 ** 31) return
+  throw new Error(`The option timeout of ${factory} must be a number of milliseconds above 0.`)
+}
