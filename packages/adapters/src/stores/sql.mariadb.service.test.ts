@@ -8,6 +8,7 @@ import { describeOutages } from '../../../../test/support/sql-outage.ts'
 import { openDatabase, type DatabasePlace } from '../../../../test/support/sql-databases.ts'
 import { describePlans } from '../../../../test/support/sql-plans.ts'
 import { sqlStore } from './sql.ts'
+import { raceSize } from '../../../../test/support/race-size.ts'
 
 const server = await mariadbServer()
 const place: DatabasePlace = { dialect: 'mysql', port: server.port }
@@ -20,7 +21,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-testStore('sqlStore over MariaDB', () => store, { describe, test })
+testStore('sqlStore over MariaDB', () => store, { actors: raceSize, describe, test })
 describeSqlStore('MariaDB', { database: () => held.database, raw: held.raw })
 
 test('two processes lose no change of one session', async () => {

@@ -8,6 +8,7 @@ import { openDatabase, type DatabasePlace } from '../../../../test/support/sql-d
 import { describePlans } from '../../../../test/support/sql-plans.ts'
 import { newId, newTable, recordOf } from '../../../../test/support/sql-records.ts'
 import { sqlStore } from './sql.ts'
+import { raceSize } from '../../../../test/support/race-size.ts'
 
 const server = await postgresServer()
 const place: DatabasePlace = { dialect: 'postgres', port: server.port }
@@ -20,7 +21,7 @@ afterAll(async () => {
   await server.remove()
 })
 
-testStore('sqlStore over PostgreSQL', () => store, { describe, test })
+testStore('sqlStore over PostgreSQL', () => store, { actors: raceSize, describe, test })
 describeSqlStore('PostgreSQL', { database: () => held.database, raw: held.raw })
 
 test('two processes lose no change of one session', async () => {

@@ -10,6 +10,7 @@ import { openDatabase, type DatabasePlace } from '../../../../test/support/sql-d
 import { describePlans } from '../../../../test/support/sql-plans.ts'
 import { newId, recordOf } from '../../../../test/support/sql-records.ts'
 import { sqlStore } from './sql.ts'
+import { raceSize } from '../../../../test/support/race-size.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-sqlite-'))
 const place: DatabasePlace = { dialect: 'sqlite', file: join(folder, 'sessions.db') }
@@ -22,7 +23,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-testStore('sqlStore over node:sqlite in a file', () => store, { describe, test })
+testStore('sqlStore over node:sqlite in a file', () => store, { actors: raceSize, describe, test })
 describeSqlStore('node:sqlite', { database: () => held.database, raw: held.raw })
 
 test('two processes lose no change of one session', async () => {
