@@ -115,6 +115,6 @@ function assertMountedOnce(c: Context): void {
   if (c.get('session') === undefined) return
   throw new SessionError(
     'ERR_SESSION_CONFIG',
-    'c.var.session is set already: the session middleware is mounted twice on this route, or another one uses its name.',
+    'c.var.session is set already: the session middleware is mounted twice, or another one uses its name.',
   )
 }

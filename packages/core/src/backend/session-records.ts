@@ -40,7 +40,7 @@ export const maxAttempts = 100
 export function conflictError(): SessionError {
   return new SessionError(
     'ERR_SESSION_CONFLICT',
-    `The session was changed by others ${maxAttempts} times in a row; is the store's compareAndSet atomic?`,
+    `The session was changed by others ${maxAttempts} times; is the store's compareAndSet atomic?`,
   )
 }
 

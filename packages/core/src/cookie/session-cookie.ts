@@ -85,8 +85,8 @@ export function createSessionCookies(options: CookieOptions): SessionCookies {
     'cookie.priority',
     "must be 'Low', 'Medium' or 'High'",
   )
-  check(typeof persistent === 'boolean', 'cookie.persistent', 'must be true or false')
-  check(typeof partitioned === 'boolean', 'cookie.partitioned', 'must be true or false')
+  const flags = typeof persistent === 'boolean' && typeof partitioned === 'boolean'
+  check(flags, 'cookie.persistent and cookie.partitioned', 'must be true or false')
   check(!partitioned || sameSite === 'None', 'cookie.partitioned', "needs sameSite 'None'")
   const scope = { path, httpOnly: true, priority }
   const secure = { ...scope, domain, secure: true, sameSite, partitioned }

@@ -6,7 +6,7 @@ const minimumVariety = 10
 
 const remedy =
   "Make one with `openssl rand -base64 32` or `node -p \"require('crypto').randomBytes(32).toString('base64url')\"`" +
-  ' and keep it outside the code, in the environment or a vault'
+  ' and keep it outside the code'
 
 /** What tutorials put in a secret's place; no random text of 32 bytes holds one by chance. */
 const sample =

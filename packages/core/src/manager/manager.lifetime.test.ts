@@ -284,3 +284,46 @@ describe('the record of a visit', () => {
     expect(room.memory.size).toBe(0)
   })
 })
+
+describe.for([
+  { other: 'behind', skew: -5 * second },
+  { other: 'ahead', skew: 5 * second },
+])('where the clock of another host is 5 seconds $other', ({ skew }) => {
+  const openBoth = (options: { rotationGrace?: '10s' } = {}) => {
+    const here = openCloakroom({ lifetime, ...options })
+    return { here, there: here.reopen({ lifetime, ...options, now: () => here.now() + skew }) }
+  }
+
+  test('a session is as alive there, to within the difference', async () => {
+    const { here, there } = openBoth()
+    const browser = await here.welcome()
+    expect((await there.visit(browser, (session) => session.userId)).value).toBe('ann')
+    here.wait(30 * minute - 6 * second)
+    expect((await there.visit(browser, (session) => session.userId)).value).toBe('ann')
+    here.wait(30 * minute + 6 * second)
+    expect((await there.visit(browser, (session) => session.userId)).value).toBeNull()
+  })
+
+  test('visits in turn prolong it, and never shorten it', async () => {
+    const { here, there } = openBoth()
+    const browser = await here.welcome()
+    const deadlines: number[] = []
+    for (let visit = 0; visit < 20; visit++) {
+      here.wait(2 * minute)
+      await (visit % 2 === 0 ? there : here).visit(browser, (session) => session.set('views', visit + 1))
+      deadlines.push((await here.memory.get(idOf(browser)))!.expiresAt)
+    }
+    expect(deadlines).toEqual(deadlines.toSorted((one, next) => one - next))
+  })
+
+  test('an id that was rotated here is good there for its grace window, and is no theft', async () => {
+    const { here, there } = openBoth({ rotationGrace: '10s' })
+    const browser = await here.welcome()
+    const late = browser.copy()
+    await here.visit(browser, (session) => session.rotate())
+    here.wait(4 * second)
+    const { events, value } = await there.visit(late, (session) => session.userId)
+    expect(value).toBe('ann')
+    expect(typesOf(events)).not.toContain('reused')
+  })
+})

@@ -202,7 +202,7 @@ export class SessionHandle<Data extends object> implements Session<Data> {
     check(
       fits && userId.isWellFormed(),
       'userId',
-      `must be a string of 1 to ${maxUserIdLength} characters, well-formed`,
+      `must be a well-formed string of 1 to ${maxUserIdLength} characters`,
     )
     const state = this.#write()
     const before = this.userId
