@@ -84,11 +84,37 @@ async function contract({ SESSIONS }: Env, actors: 2 | 3): Promise<{ ran: number
   return { ran: cases.length, faults }
 }
 
+/** Revokes a user whose session is rotated just after the index has been read. @returns Whether it is gone. */
+async function revokedWhileRotated({ SESSIONS }: Env): Promise<boolean> {
+  const direct = durableObjectStore(SESSIONS)
+  const [from, to] = ['from', 'to'].map((name) => name.padEnd(43, '_')) as [SessionId, SessionId]
+  const record = { payload: '{}', expiresAt: Date.now() + 60_000, userId: 'ann', version: 1 }
+  await direct.set(from, record)
+  let rotated = false
+  const meddled: SessionNamespace = {
+    idFromName: (name) => SESSIONS.idFromName(name),
+    get: (id) => ({
+      async fetch(url, init) {
+        const response = await SESSIONS.get(id).fetch(url, init)
+        if (url.endsWith('/entries') && !rotated) {
+          rotated = true
+          await direct.set(to, record)
+          await direct.compareAndSet(from, { ...record, userId: null, version: 2 }, 1)
+        }
+        return response
+      },
+    }),
+  }
+  await durableObjectStore(meddled).deleteByUser('ann')
+  return rotated && (await direct.get(to)) === null
+}
+
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
     if (pathname === '/contract')
       return Response.json(await contract(env, searchParams.get('actors') === '3' ? 3 : 2))
+    if (pathname === '/revocation') return Response.json(await revokedWhileRotated(env))
     if (pathname === '/call') return Response.json(await answer(env, (await request.json()) as StoreCall))
     if (pathname === '/object') {
       const stub = env.SESSIONS.get(env.SESSIONS.idFromName(searchParams.get('name')!))

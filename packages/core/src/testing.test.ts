@@ -105,6 +105,24 @@ describe('the contract catches', () => {
     expect(faults.get('lists the live records of a user')).toContain("the user's sessions are")
   })
 
+  test('a store that reads its user index once, and then looks at the records', async () => {
+    const faults = await faultsOf(
+      broken((store) => ({
+        async deleteByUser(userId: string) {
+          const ids = [...(await store.listByUser(userId)).keys()]
+          for (const id of ids) {
+            await Promise.resolve()
+            if ((await store.get(id))?.userId === userId) await store.delete(id)
+          }
+          return ids.length
+        },
+      })),
+    )
+    expect(faults.get('ends with its user a session that is being rotated')).toMatch(
+      /\d+ rotated sessions survived/,
+    )
+  })
+
   test('a store that forgets, one that keeps the expired, and one that cannot keep every text', async () => {
     const forgetful = await faultsOf(broken(() => ({ set: async () => {} })))
     expect(forgetful.has('gives back what was set')).toBe(true)

@@ -103,6 +103,11 @@ test('keeps the contract of a store, races included', { timeout: 120_000 }, asyn
   expect(ran).toBeGreaterThan(20)
 })
 
+test('a session that is rotated while its user is revoked is gone', async () => {
+  const response = await workers.dispatchFetch('https://shop.test/revocation')
+  expect(await response.json()).toBe(true)
+})
+
 test('loses none of many parallel updates of one session', async () => {
   const first = await workers.dispatchFetch('https://shop.test/count')
   const cookie = first.headers.getSetCookie()[0]!.split(';')[0]!

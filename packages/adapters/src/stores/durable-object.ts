@@ -43,7 +43,7 @@ const breadth = 32
  * namespace to {@link SessionObject}, which your Worker exports, and name the class in `new_sqlite_classes`.
  *
  * A call to an object is a subrequest: a read takes one, a write one or, for somebody who is signed in, two side by
- * side, and the list of a user's sessions one for each, and one more.
+ * side, and the list of a user's sessions one for each, and one more, or two where one of them has ended.
  */
 export function durableObjectStore<Id>(
   namespace: SessionNamespace<Id>,
@@ -101,16 +101,28 @@ export function durableObjectStore<Id>(
     userId: string,
     look: (id: SessionId) => Promise<'theirs' | 'not theirs'>,
   ): Promise<void> {
-    const entries = await ask(userObject(userId), 'entries', {})
-    const dead: IndexEntry[] = []
-    for (let at = 0; at < entries.length; at += breadth) {
-      const looks = entries.slice(at, at + breadth).map(async (entry) => {
-        if ((await look(entry.id)) === 'not theirs' && entry.age > settled) dead.push(entry)
-      })
-      await Promise.all(looks)
+    const visits = new Map<SessionId, number>()
+    const dead = new Map<SessionId, IndexEntry>()
+    // A rotation that runs meanwhile makes the new entry and record before it gives the old one up. Who has found no
+    // new record yet, and then the old one given up, finds the new one when it looks again.
+    for (let moved = true; moved;) {
+      moved = false
+      const all = await ask(userObject(userId), 'entries', {})
+      const entries = all.filter(({ id }) => (visits.get(id) ?? 0) < 2)
+      for (let at = 0; at < entries.length; at += breadth) {
+        const looks = entries.slice(at, at + breadth).map(async (entry) => {
+          const { age, id } = entry
+          const isTheirs = (await look(id)) === 'theirs'
+          visits.set(id, isTheirs ? 2 : (visits.get(id) ?? 0) + 1)
+          moved ||= !isTheirs
+          if (!isTheirs && age > settled) dead.set(id, entry)
+        })
+        await Promise.all(looks)
+      }
     }
     // Nothing depends on it; the next visit will try again.
-    if (dead.length > 0) await ask(userObject(userId), 'forget', { entries: dead }).catch(() => {})
+    if (dead.size > 0)
+      await ask(userObject(userId), 'forget', { entries: [...dead.values()] }).catch(() => {})
   }
 
   return {

@@ -119,10 +119,8 @@ export function fileStore(folder: string, options: FileStoreOptions = {}): FileS
     })
   }
 
-  /** What the entries of a user lead to; those that lead nowhere are removed. */
-  async function foundOf(userId: string): Promise<[SessionId, Found][]> {
-    const folder = index.folderOf(userId)
-    const names = (await index.names(folder)).filter((name) => idOf(name) !== null)
+  /** What these entries of a user's folder lead to; those that lead nowhere are removed. */
+  async function foundAt(folder: string, names: readonly string[]): Promise<[SessionId, Found][]> {
     const all: [SessionId, Found][] = []
     for (let at = 0; at < names.length; at += breadth) {
       const reads = names.slice(at, at + breadth).map(async (name) => {
@@ -133,6 +131,14 @@ export function fileStore(folder: string, options: FileStoreOptions = {}): FileS
       await Promise.all(reads)
     }
     return all
+  }
+
+  /** The entries of a user, without those that were met twice before. */
+  async function entriesOf(folder: string, met: Map<string, number> = new Map()): Promise<string[]> {
+    const all = await index.names(folder)
+    const names = all.filter((name) => idOf(name) !== null && (met.get(name) ?? 0) < 2)
+    for (const name of names) met.set(name, (met.get(name) ?? 0) + 1)
+    return names
   }
 
   async function pruneRecord(name: string): Promise<number> {
@@ -194,9 +200,11 @@ export function fileStore(folder: string, options: FileStoreOptions = {}): FileS
       told(() => write(id, next, (found) => (live(whole(found))?.version ?? 0) === expected)),
     listByUser: (userId) =>
       told(async () => {
-        const found = (await foundOf(userId)).map(([id, found]) => [id, live(whole(found))] as const)
+        const folder = index.folderOf(userId)
+        const found = await foundAt(folder, await entriesOf(folder))
+        const lives = found.map(([id, found]) => [id, live(whole(found))] as const)
         return new Map(
-          found.flatMap(([id, record]) => (record?.userId === userId ? [[id, record] as const] : [])),
+          lives.flatMap(([id, record]) => (record?.userId === userId ? [[id, record] as const] : [])),
         )
       }),
     deleteByUser: (userId, except) =>
@@ -204,10 +212,18 @@ export function fileStore(folder: string, options: FileStoreOptions = {}): FileS
         // A damaged record ends too: it cannot be used, and may have been the user's.
         const isTheirs = (found: Found): boolean =>
           found !== null && (isTorn(found) || live(found)?.userId === userId)
-        const doomed = (await foundOf(userId)).filter(([id, found]) => id !== except && isTheirs(found))
+        const folder = index.folderOf(userId)
+        const met = new Map<string, number>()
         let count = 0
-        for (const [id] of doomed) if (await write(id, null, isTheirs)) count++
-        return count
+        // A rotation that runs meanwhile makes an entry, then the new record, and only then gives the old one up. Who
+        // has found no new record yet, and then the old one given up, finds the new one when it looks again.
+        for (;;) {
+          const names = await entriesOf(folder, met)
+          if (names.length === 0) return count
+          const found = await foundAt(folder, names)
+          const doomed = found.filter(([id, found]) => id !== except && isTheirs(found))
+          for (const [id] of doomed) if (await write(id, null, isTheirs)) count++
+        }
       }),
     prune: () => told(prune),
   }

@@ -65,3 +65,24 @@ describe('where transactions are serializable by default', () => {
   testStore('sqlStore over PostgreSQL', () => strictStore, { actors: 2, describe, test })
   describeSqlStore('PostgreSQL', { database: () => strict.database, raw: strict.raw })
 })
+
+test('a session that is being rotated when its user is revoked is gone, though the statement began before', async () => {
+  const other = openDatabase(place)
+  try {
+    const [table, from, to] = [newTable(), newId(), newId()]
+    const users = sqlStore(held.database, { table, timeout: 20_000 })
+    await users.createSchema()
+    await users.set(from, recordOf({ userId: 'ann' }))
+    await other.raw('BEGIN')
+    await other.raw(`INSERT INTO ${table} SELECT '${to}', payload, expires_at, user_id, 1 FROM ${table}`)
+    await other.raw(`UPDATE ${table} SET user_id = NULL, version = 2 WHERE id = '${from}'`)
+    const revoked = users.deleteByUser('ann')
+    const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    while ((await held.raw(waiting)).length === 0);
+    await other.raw('COMMIT')
+    expect(await revoked).toBe(1)
+    expect(await users.get(to)).toBeNull()
+  } finally {
+    await other.close()
+  }
+})

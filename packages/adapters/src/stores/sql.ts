@@ -131,7 +131,14 @@ export function sqlStore(database: SqlDatabase, options: SqlStoreOptions = {}): 
       // one which is prolonged at this moment meets the second statement.
       const [purpose, whose] = ["delete a user's sessions", [encodeText(userId), except ?? '']]
       await change(purpose, sql.deleteExpiredByUser, [...whose, now()])
-      return change(purpose, sql.deleteByUser, whose)
+      let deleted = 0
+      // PostgreSQL shows a statement the rows from when it began. A rotation that runs meanwhile makes the new row
+      // before it gives the old one up, so who has missed the one finds the other when it looks again.
+      for (let pass = 0; ; pass++) {
+        const found = await change(purpose, sql.deleteByUser, whose)
+        deleted += found
+        if (found === 0 && pass > 0) return deleted
+      }
     },
     schema: () => sql.schema.map((statement) => `${statement};\n`).join(''),
     async createSchema() {

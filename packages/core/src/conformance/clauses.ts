@@ -1,5 +1,6 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
 import type { AtomicStore, Store, StoredRecord, UserIndexedStore } from '../store/store.ts'
+import { survivorsOfRevocation } from './revocation.ts'
 
 /** One clause of the store contract: its name, and what a store must do that keeps it. */
 export type Clause<Kind extends Store> = readonly [name: string, run: (store: Kind) => Promise<void>]
@@ -187,6 +188,13 @@ export const indexClauses: readonly Clause<UserIndexedStore>[] = [
 
 /** For stores that can do both. */
 export const indexedAtomicClauses: readonly Clause<AtomicStore & UserIndexedStore>[] = [
+  [
+    'ends with its user a session that is being rotated',
+    async (store) => {
+      const survivors = await survivorsOfRevocation(store)
+      expect(survivors === 0, `${survivors} rotated sessions survived the revocation of their user`)
+    },
+  ],
   [
     'keeps the user index in step with conditional writes',
     async (store) => {
