@@ -120,11 +120,20 @@ function redisServer(
   return server
 }
 
+const clusterSettings = [
+  '--cluster-enabled',
+  'yes',
+  '--cluster-node-timeout',
+  '1000',
+  '--appendonly',
+  'yes',
+  '--cluster-require-full-coverage',
+  'no',
+]
+
 /** Starts a cluster. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000']
-  const persistent = ['--appendonly', 'yes', '--cluster-require-full-coverage', 'no']
-  const nodes = await Promise.all([0, 1, 2].map(() => startRedis([...settings, ...persistent])))
+  const nodes = await Promise.all([0, 1, 2].map(() => startRedis(clusterSettings)))
   const third = Math.ceil(16_384 / nodes.length)
   for (const [at, node] of nodes.entries()) {
     await node.command('CLUSTER', 'ADDSLOTSRANGE', at * third, Math.min((at + 1) * third, 16_384) - 1)
@@ -138,6 +147,30 @@ export async function startRedisCluster(): Promise<RedisCluster> {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()))
     },
   }
+}
+
+/** Adds a replica of a node to a cluster; it is in step when this is done, and takes over when the node is lost. */
+export async function startReplica(cluster: RedisCluster, of: RedisServer): Promise<RedisServer> {
+  const replica = await startRedis(clusterSettings)
+  const count = cluster.nodes.length + 1
+  await replica.command('CLUSTER', 'MEET', '127.0.0.1', of.port)
+  await Promise.all([...cluster.nodes, replica].map((node) => clusterKnows(node, count)))
+  await replica.command('CLUSTER', 'REPLICATE', String(await of.command('CLUSTER', 'MYID')))
+  await until(async () => {
+    const info = String(await replica.command('INFO', 'replication'))
+    return info.includes('role:slave') && info.includes('master_link_status:up')
+  }, `The replica on port ${replica.port} did not get in step`)
+  return replica
+}
+
+/** Waits until a replica has all that its node has. */
+export async function inStep(node: RedisServer, replica: RedisServer): Promise<void> {
+  const offset = async (server: RedisServer, name: string): Promise<string | undefined> =>
+    new RegExp(`${name}:(\\d+)`).exec(String(await server.command('INFO', 'replication')))?.[1]
+  await until(
+    async () => (await offset(node, 'master_repl_offset')) === (await offset(replica, 'slave_repl_offset')),
+    'The replica lags',
+  )
 }
 
 /** Waits until a node of a cluster sees all slots served by so many nodes. */
