@@ -1,3 +1,4 @@
+import { freeze } from './freeze.ts'
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -62,7 +63,7 @@ export async function mariadbServer(): Promise<DatabaseServer> {
     start,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
-    freeze: () => void server?.kill('SIGSTOP'),
+    freeze: () => freeze([server?.pid ?? NaN]),
     thaw: () => void server?.kill('SIGCONT'),
     async remove() {
       await end('SIGTERM')

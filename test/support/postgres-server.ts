@@ -1,3 +1,4 @@
+import { freeze } from './freeze.ts'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -52,7 +53,7 @@ export async function postgresServer(): Promise<DatabaseServer> {
       signal(pids, 'SIGKILL')
       await until('PostgreSQL ends', () => signal(pids, 0) === 0)
     },
-    freeze: () => void signal(familyOf(pid), 'SIGSTOP'),
+    freeze: () => freeze(familyOf(pid)),
     thaw: () => void signal(familyOf(pid), 'SIGCONT'),
     async remove() {
       signal(familyOf(pid), 'SIGCONT')

@@ -1,3 +1,4 @@
+import { freeze } from './freeze.ts'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -96,7 +97,7 @@ function redisServer(
       await server.stop()
       await server.start()
     },
-    freeze: () => void child?.kill('SIGSTOP'),
+    freeze: () => freeze([child?.pid ?? NaN]),
     thaw: () => void child?.kill('SIGCONT'),
     async command(name, ...words) {
       const client = new Redis(port, { retryStrategy: () => null })

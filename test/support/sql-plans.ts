@@ -51,7 +51,7 @@ export function describePlans(name: string, held: HeldDatabase): void {
 
     test.each([
       ['listByUser', 'user_id', 1, (store: SqlStore) => store.listByUser('user-4')],
-      ['deleteByUser', 'user_id', 2, (store: SqlStore) => store.deleteByUser('user-5')],
+      ['deleteByUser', 'user_id', 3, (store: SqlStore) => store.deleteByUser('user-5')],
       ['prune', 'expires_at', 1, (store: SqlStore) => store.prune()],
     ] as const)('%s goes by the index over %s', async (_, column, statements, call) => {
       const plans = await plansOf(call)

@@ -81,6 +81,7 @@ describe.for([
     const store = redisStore(client)
     const one = idOf(`cut-${driver}`)
     await store.set(one, { ...record, payload: '0' })
+    const cuts: Promise<unknown>[] = []
     let [acknowledged, unknown] = [0, 0]
     for (let version = 1; version <= 300; version++) {
       const written = store.compareAndSet(
@@ -88,7 +89,7 @@ describe.for([
         { ...record, payload: `${version}`, version: version + 1 },
         version,
       )
-      if (version % 25 === 0) void server.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {})
+      if (version % 25 === 0) cuts.push(server.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {}))
       const outcome = await written.catch(() => null)
       if (outcome === null) {
         unknown++
@@ -99,6 +100,9 @@ describe.for([
         acknowledged++
       }
     }
+    // The last cut must not fall into the next test.
+    await Promise.all(cuts)
+    await reconnected(client)
     console.log(`redis: ${acknowledged} writes acknowledged, ${unknown} cut off (${driver})`)
     expect((await store.get(one))?.version).toBe(301)
   })
