@@ -1,6 +1,6 @@
 import type { AtomicStore, SessionId, StoredRecord, UserIndexedStore } from '@coatcheck/core'
 import type { IndexEntry, ObjectCalls } from './session-object.ts'
-import { checkTimeout, within } from './time-limit.ts'
+import { checkTimeout, lateCall, within } from './time-limit.ts'
 
 export { SessionObject, type SessionObjectState } from './session-object.ts'
 
@@ -73,11 +73,7 @@ export function durableObjectStore<Id>(
       return (await response.json()) as ObjectCalls[Name]['answered']
     }
     try {
-      return await within(
-        timeout,
-        `the call took longer than ${timeout} ms; if that is only slow, raise the option timeout.`,
-        call(),
-      )
+      return await within(timeout, lateCall('the call', timeout), call())
     } catch (cause) {
       throw new Error(failureText(name, cause), { cause })
     }

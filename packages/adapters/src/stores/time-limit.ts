@@ -15,6 +15,11 @@ export async function within<Result>(
   }
 }
 
+/** What to say of a call that was late, and what to do about it; `call` begins the sentence. */
+export function lateCall(call: string, timeout: number): string {
+  return `${call} took longer than ${timeout} ms; if that is only slow, raise the option timeout.`
+}
+
 /** Throws unless the option is a time that a timer can keep. */
 export function checkTimeout(timeout: number, factory: string): void {
   if (timeout > 0 && timeout < 2 ** 31) return

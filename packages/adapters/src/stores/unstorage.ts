@@ -1,5 +1,5 @@
 import type { SessionId, Store, StoredRecord } from '@coatcheck/core'
-import { checkTimeout, within } from './time-limit.ts'
+import { checkTimeout, lateCall, within } from './time-limit.ts'
 
 /** The part of an unstorage `Storage` that is used. */
 export interface UnstorageLike {
@@ -46,11 +46,7 @@ export function unstorageStore(storage: UnstorageLike, options: UnstorageStoreOp
   const keyOf = (id: SessionId): string => prefix + nameOf(id)
   const call = async <Result>(doing: string, work: () => Promise<Result>): Promise<Result> => {
     try {
-      return await within(
-        timeout,
-        `The call took longer than ${timeout} ms; if that is only slow, raise the option timeout.`,
-        work(),
-      )
+      return await within(timeout, lateCall('The call', timeout), work())
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new Error(`unstorage could not ${doing} a session: ${reason}`, { cause })
