@@ -1,0 +1,1 @@
+export { cookieValues } from './cookie/cookie-header.ts'
