@@ -3,7 +3,7 @@ import { memoryStore } from '@coatcheck/core/memory-store'
 import { describe, expect, test } from 'vitest'
 import { Browser } from '../../../../test/support/browser.ts'
 import { openCloakroom, secret } from '../../../../test/support/cloakroom.ts'
-import { testVisits } from '../../../../test/support/visits.ts'
+import { testVisits, testWaitUntil, type Mount } from '../../../../test/support/visits.ts'
 import { withSession, type FetchContext } from './fetch.ts'
 
 /** As a Workers runtime calls it. */
@@ -11,18 +11,18 @@ type Fetch<Env = object> = (request: Request, env: Env, context: FetchContext) =
 
 const context: FetchContext = { waitUntil() {} }
 
-testVisits('withSession', (sessions, handler) => {
+const mount: Mount = (sessions, handler) => {
   const fetch: Fetch = withSession(sessions, (request, session) => handler(session, request))
   return (request, given = context) => fetch(request, {}, given)
-})
+}
+
+testVisits('withSession', mount)
+testWaitUntil('withSession', mount)
 
 testVisits('withSession without bindings and context', (sessions, handler) => {
-  const fetch: (request: Request, ...rest: unknown[]) => Promise<Response> = withSession(
-    sessions,
-    (request, session) => handler(session, request),
-  )
-  // As Deno.serve and Bun.serve call it, but for the test of waitUntil.
-  return (request, given) => (given === undefined ? fetch(request) : fetch(request, {}, given))
+  // As Deno.serve and Bun.serve call it.
+  const fetch = withSession(sessions, (request, session) => handler(session, request))
+  return (request) => fetch(request)
 })
 
 test('an untouched session gives the very same Response', async () => {

@@ -4,16 +4,19 @@ import { expect, test } from 'vitest'
 import { Browser } from '../../../../test/support/browser.ts'
 import { hour, openCloakroom, typesOf } from '../../../../test/support/cloakroom.ts'
 import { serverOf } from '../../../../test/support/hono-server.ts'
-import { testVisits, visit } from '../../../../test/support/visits.ts'
+import { testVisits, testWaitUntil, visit, type Mount } from '../../../../test/support/visits.ts'
 import { lazySession } from './hono.ts'
 
-testVisits('lazySession of hono', (sessions, handler) => {
+const mount: Mount = (sessions, handler) => {
   const app = new Hono()
     .use(lazySession(sessions))
     .all('*', async (c) => handler(await c.var.session(), c.req.raw))
   app.onError((_, c) => c.text('Sorry', 500))
   return serverOf(app.fetch)
-})
+}
+
+testVisits('lazySession of hono', mount)
+testWaitUntil('lazySession of hono', mount)
 
 /** A visit that counts how often the Cookie header is looked at. */
 function watched(browser: Browser): { request: Request; looks: () => number } {

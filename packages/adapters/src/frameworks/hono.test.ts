@@ -15,15 +15,18 @@ import {
   type Goods,
 } from '../../../../test/support/cloakroom.ts'
 import { serverOf } from '../../../../test/support/hono-server.ts'
-import { testVisits, visit } from '../../../../test/support/visits.ts'
+import { testVisits, testWaitUntil, visit, type Mount } from '../../../../test/support/visits.ts'
 import { lazySession, session } from './hono.ts'
 
-testVisits('session of hono', (sessions, handler) => {
+const mount: Mount = (sessions, handler) => {
   const app = new Hono().use(session(sessions)).all('*', (c) => handler(c.var.session, c.req.raw))
   // Failures are a part of the tests.
   app.onError((_, c) => c.text('Sorry', 500))
   return serverOf(app.fetch)
-})
+}
+
+testVisits('session of hono', mount)
+testWaitUntil('session of hono', mount)
 
 /** A visitor, and an application with the session middleware. */
 function open(): { room: Cloakroom<Goods>; browser: Browser; app: ReturnType<typeof appOf> } {

@@ -1,5 +1,6 @@
 import { SessionError, type Session, type SessionManager } from '@coatcheck/core'
 import type { Context, MiddlewareHandler } from 'hono'
+import { describingHeaders } from './describing-headers.ts'
 import { managerFinder, type ManagerSource } from './manager-source.ts'
 
 /** The variables that {@link session} sets. */
@@ -77,22 +78,11 @@ async function conclude<Data extends object>(
   } catch (error) {
     // Hono builds the error page on these headers, and they describe a response that is given up.
     const headers = new Headers(c.res.headers)
-    for (const name of describing) headers.delete(name)
+    for (const name of describingHeaders) headers.delete(name)
     replace(c, new Response(null, { headers }))
     throw error
   }
 }
-
-const describing = [
-  'Cache-Control',
-  'Content-Disposition',
-  'Content-Encoding',
-  'Content-Length',
-  'ETag',
-  'Expires',
-  'Last-Modified',
-  'Location',
-]
 
 function replace(c: Context, response: Response): void {
   if (response === c.res) return

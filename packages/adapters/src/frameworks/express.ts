@@ -1,0 +1,72 @@
+/// <reference types="node" />
+import { SessionError, type Session, type SessionManager } from '@coatcheck/core'
+import type { LegacySessions } from './legacy-sessions.ts'
+import { attachSession, type NodeRequest, type NodeServerResponse } from './node.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The session of this request. Augment `SessionData` of `@coatcheck/core` to type what it holds. */
+      session: Session
+    }
+  }
+}
+
+interface WithSession<Data extends object> extends NodeRequest {
+  session?: Session<Data>
+}
+
+type Next = (error?: unknown) => void
+
+/** Options of {@link session}. */
+export interface SessionMiddlewareOptions<Data extends object> {
+  /** Sessions of another library that are to go on, for example `expressSessions(…)` (default: none). */
+  readonly legacy?: LegacySessions<Data>
+}
+
+/**
+ * Middleware for Express 5 and 4 (and Connect): loads the session as `req.session` and commits it before the head of
+ * the response is sent. A failure of the store goes to the error handlers, with nothing sent and no cookie.
+ *
+ * @example
+ * const app = express().use(session(sessions))
+ * app.get('/', (req, res) => res.send(`Hello ${req.session.userId ?? 'stranger'}`))
+ */
+export function session<Data extends object>(
+  manager: SessionManager<Data>,
+  { legacy }: SessionMiddlewareOptions<Data> = {},
+): (req: NodeRequest, res: NodeServerResponse, next: Next) => void {
+  async function attach(req: WithSession<Data>, res: NodeServerResponse, next: Next): Promise<void> {
+    try {
+      req.session = await attachSession(manager, req, res, { legacy, onFailure: next })
+    } catch (error) {
+      return next(error)
+    }
+    next()
+  }
+
+  return function session(req: WithSession<Data>, res, next) {
+    if (req.session !== undefined) return next(occupied())
+    void attach(req, res, next)
+  }
+}
+
+/**
+ * An error handler that drops what a failed request changed; mount it behind the routes and before other error
+ * handlers. Express does not tell middleware of errors: without it, changes are saved with the error page.
+ */
+export function discardOnError<Data extends object>(
+  manager: SessionManager<Data>,
+): (error: unknown, req: NodeRequest, res: NodeServerResponse, next: Next) => void {
+  return function discardOnError(error, req: WithSession<Data>, res, next) {
+    if (req.session !== undefined && !res.headersSent) manager.discard(req.session)
+    next(error)
+  }
+}
+
+function occupied(): SessionError {
+  return new SessionError(
+    'ERR_SESSION_CONFIG',
+    'req.session is set already: the session middleware is mounted twice, or another one uses its name.',
+  )
+}

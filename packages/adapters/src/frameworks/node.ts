@@ -1,0 +1,139 @@
+/// <reference types="node" />
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
+import { SessionError, type Session, type SessionManager, type SessionRequest } from '@coatcheck/core'
+import type { LegacySession, LegacySessions } from './legacy-sessions.ts'
+import { beginAnew, gateResponse } from './response-gate.ts'
+
+/** The part of a request that is looked at: of node:http, node:https or node:http2, or of a framework above them. */
+export interface NodeRequest {
+  readonly headers: IncomingHttpHeaders
+  readonly socket: Socket
+}
+
+/** A response whose head can be held back. */
+export type NodeServerResponse = ServerResponse | Http2ServerResponse
+
+/** Options of {@link withSession}. */
+export interface WithSessionOptions<Req, Res, Data extends object> {
+  /** Sessions of another library that are to go on, for example `expressSessions(…)` (default: none). */
+  readonly legacy?: LegacySessions<Data>
+  /**
+   * Answers a request that failed: the handler threw, the store cannot be reached, or a value cannot be kept. Nothing
+   * of the handler's response has been sent unless `res.headersSent` says so (default: prints the error, and sends
+   * status 500 or cuts the connection).
+   */
+  readonly onError?: (error: unknown, req: Req, res: Res) => void
+}
+
+/**
+ * Wraps a request listener of node:http, node:https or node:http2 (compatibility API): the session is loaded before it,
+ * and committed before the head of the response is sent. A listener that throws commits nothing.
+ *
+ * @example
+ * createServer(withSession(sessions, (req, res, session) => res.end(`Hello ${session.userId ?? 'stranger'}`)))
+ */
+export function withSession<
+  Data extends object,
+  Req extends NodeRequest = NodeRequest,
+  Res extends NodeServerResponse = ServerResponse,
+>(
+  manager: SessionManager<Data>,
+  handler: (req: Req, res: Res, session: Session<Data>) => unknown,
+  { legacy, onError = answerError }: WithSessionOptions<Req, Res, Data> = {},
+): (req: Req, res: Res) => void {
+  async function answer(req: Req, res: Res): Promise<void> {
+    let session: Session<Data> | undefined
+    try {
+      session = await attachSession(manager, req, res, {
+        legacy,
+        onFailure: (error) => onError(error, req, res),
+      })
+      await handler(req, res, session)
+    } catch (error) {
+      if (session !== undefined) manager.discard(session)
+      if (!res.headersSent) beginAnew(res as ServerResponse)
+      onError(error, req, res)
+    }
+  }
+  return (req, res) => void answer(req, res)
+}
+
+/** Options of {@link attachSession}. */
+export interface AttachSessionOptions<Data extends object> {
+  /** Sessions of another library that are to go on (default: none). */
+  readonly legacy?: LegacySessions<Data> | undefined
+  /** Called when the commit failed: nothing has been sent, the response is free for an error page. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/**
+ * Loads the session of a request and has it committed before the head of its response is sent. For frameworks on
+ * Node; call it before anything is written. Rejects with `ERR_SESSION_STORE` when the store fails, and with
+ * `ERR_SESSION_CONFIG` when it comes twice or too late.
+ */
+export async function attachSession<Data extends object>(
+  manager: SessionManager<Data>,
+  req: NodeRequest,
+  res: NodeServerResponse,
+  { legacy, onFailure }: AttachSessionOptions<Data>,
+): Promise<Session<Data>> {
+  assertAttachable(manager, res)
+  const session = await manager.load(sessionRequest(req))
+  const ticket = legacy?.find(req.headers) ?? null
+  const taken = ticket !== null && session.isNew && takeOver(session, await ticket.read())
+  gateResponse(res as ServerResponse, {
+    async beforeHead(head) {
+      const headers = await manager.commit(session, { status: res.statusCode })
+      headers.applyTo(head)
+      if (!taken || session.id === null) return
+      await ticket.end()
+      const cookies = head.getHeader('Set-Cookie') as readonly string[]
+      head.setHeader('Set-Cookie', [...cookies, ticket.removeCookie])
+    },
+    onFailure,
+  })
+  return session
+}
+
+/** Puts into a new session what another library has kept. @returns Whether there was anything. */
+function takeOver<Data extends object>(session: Session<Data>, former: LegacySession<Data> | null): boolean {
+  if (former === null) return false
+  if (former.userId !== null) session.login(former.userId)
+  for (const key of Object.keys(former.data) as (keyof Data & string)[]) session.set(key, former.data[key])
+  return true
+}
+
+/** Which responses a manager has been attached to; a second session would answer with a cookie of its own. */
+const attached = new WeakMap<object, WeakSet<NodeServerResponse>>()
+
+function assertAttachable(manager: object, res: NodeServerResponse): void {
+  const responses = attached.get(manager) ?? new WeakSet()
+  const fault = responses.has(res)
+    ? 'The session middleware is mounted twice: this request has its session already.'
+    : res.headersSent
+      ? 'The session came too late: the head of the response has been sent. Attach it before anything is written.'
+      : null
+  if (fault !== null) throw new SessionError('ERR_SESSION_CONFIG', fault)
+  attached.set(manager, responses.add(res))
+}
+
+/** Only the socket says how a request came; an absolute URL in its first line is the client's word. */
+function sessionRequest({ headers, socket }: NodeRequest): SessionRequest {
+  const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
+  const host = headers[':authority'] ?? headers.host ?? ''
+  return {
+    url: `${scheme}://${String(host)}/`,
+    headers: { get: (name) => headers[name]?.toString() ?? null },
+  }
+}
+
+function answerError(error: unknown, _: unknown, res: NodeServerResponse): void {
+  console.error(error)
+  if (res.headersSent && !res.writableEnded) return void (res as ServerResponse).destroy()
+  if (res.headersSent) return
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  res.statusCode = 500
+  res.end('Internal Server Error')
+}
