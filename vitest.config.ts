@@ -87,6 +87,16 @@ export default defineConfig({
           hookTimeout: slow,
         },
       },
+      {
+        ...fromSource,
+        test: {
+          // The drop-in beside express-session, under the packages that people use with it.
+          name: 'express',
+          include: ['test/express/*.test.ts'],
+          testTimeout: slow,
+          hookTimeout: 120_000,
+        },
+      },
       { ...fromSource, test: { name: 'house', include: ['test/house/*.test.ts'], testTimeout: slow } },
       { test: { name: 'runtimes', include: ['test/runtimes/*.test.ts'], testTimeout: 120_000 } },
     ],

@@ -21,6 +21,7 @@ export interface House {
 
 const core = 'packages/core/src/'
 const stores = 'packages/adapters/src/stores/'
+const frameworks = 'packages/adapters/src/frameworks/'
 
 /** Core from the ground up: a file imports its own room and what lies lower. A file named here is a room of its own. */
 const levels: Readonly<Record<string, number>> = {
@@ -41,15 +42,21 @@ const nodeFiles: readonly string[] = [
   `${stores}file.ts`,
   `${stores}file-index.ts`,
   `${stores}file-lock.ts`,
-
   `${stores}file-record.ts`,
+  `${stores}to-express-store.ts`,
+  `${frameworks}node.ts`,
+  `${frameworks}legacy-sessions.ts`,
+  `${frameworks}response-gate.ts`,
 ]
+/** The drop-in for express-session is made for Node. */
+const nodeRooms: readonly string[] = ['packages/adapters/src/express-session/']
 
 /** Peers whose clients are taken by their shape and imported nowhere; naming them lets npm warn of another major version. */
 const structuralPeers: readonly string[] = [
   '@electric-sql/pglite',
   '@upstash/redis',
   'better-sqlite3',
+  'express',
   'ioredis',
   'mysql2',
   'pg',
@@ -59,6 +66,9 @@ const structuralPeers: readonly string[] = [
 
 /** The doors that need jose. */
 const joseDoors: readonly string[] = []
+
+/** express-session has a default export, and so has what takes its place. */
+const defaultExports: readonly string[] = [`${frameworks}express-session.ts`]
 
 /** Files that may be longer than the limit, each with its reason in a comment. */
 const longFiles: readonly string[] = []
@@ -152,7 +162,8 @@ export function nodeFaults({ tree }: House): string[] {
   const builtins = new Set(builtinModules)
   return faultsOf(tree, (path, { specifier }) => {
     const isNode = specifier.startsWith('node:') || builtins.has(specifier)
-    return isNode && !nodeFiles.includes(path) ? 'only adapters of Node import from Node' : null
+    const allowed = nodeFiles.includes(path) || nodeRooms.some((room) => path.startsWith(room))
+    return isNode && !allowed ? 'only adapters of Node import from Node' : null
   })
 }
 
@@ -187,7 +198,10 @@ export function joseFaults(house: House): string[] {
 /** A name at the export is a name at the import. The entry of an app is what its platform wants it to be. */
 export function defaultExportFaults({ tree }: House): string[] {
   return [...parseTree(tree)]
-    .filter(([path, module]) => path.startsWith('packages/') && module.hasDefaultExport)
+    .filter(
+      ([path, module]) =>
+        path.startsWith('packages/') && module.hasDefaultExport && !defaultExports.includes(path),
+    )
     .map(([path]) => `${path}: has a default export`)
 }
 

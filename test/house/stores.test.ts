@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { durableObjectStore } from '@coatcheck/adapters/durable-object'
+import { MemoryStore } from '@coatcheck/adapters/express-session'
+import { fromExpressStore } from '@coatcheck/adapters/express-store'
 import { fileStore } from '@coatcheck/adapters/file'
 import { kvStore } from '@coatcheck/adapters/kv'
 import { redisStore } from '@coatcheck/adapters/redis'
@@ -26,6 +28,7 @@ const stores: Readonly<Record<string, Store>> = {
   '@coatcheck/adapters/sql': sqlStore({ dialect: 'sqlite', query: nothing }),
   '@coatcheck/adapters/durable-object': durableObjectStore({ idFromName: nothing, get: nothing }),
   '@coatcheck/adapters/file': fileStore(tmpdir()),
+  '@coatcheck/adapters/express-store': fromExpressStore(new MemoryStore()),
   '@coatcheck/adapters/kv': kvStore({ get: nothing, put: nothing, delete: nothing }),
   '@coatcheck/adapters/unstorage': unstorageStore(createStorage()),
 }

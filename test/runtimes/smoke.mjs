@@ -2,11 +2,14 @@
 // Plain JavaScript, for every runtime to read; prints one line that begins with 'ok', or throws.
 import { withSession } from '@coatcheck/adapters/fetch'
 import { session } from '@coatcheck/adapters/hono'
+import { withSession as withNodeSession } from '@coatcheck/adapters/node'
 import { createSessionManager } from '@coatcheck/core'
 import { memoryStore } from '@coatcheck/core/memory-store'
 import { storeContract } from '@coatcheck/core/testing'
 import { Hono } from 'hono'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import { cookieValues } from '../../packages/core/dist/cookie/cookie-header.js'
 
 let checks = 0
@@ -29,6 +32,24 @@ await check('hono', () => {
 })
 await check('fetch', () => visit(withSession(managers(), (_request, handle) => new Response(count(handle)))))
 
+await check('node', () =>
+  visitServer(withNodeSession(managers(), (_req, res, handle) => res.end(count(handle)))),
+)
+for (const dropIn of [
+  (await import('@coatcheck/adapters/express-session')).default,
+  createRequire(import.meta.url)('@coatcheck/adapters/express-session'),
+]) {
+  await check('express-session', () => {
+    const middleware = dropIn({ secret, resave: false, saveUninitialized: false })
+    return visitServer((req, res) =>
+      middleware(req, res, () => {
+        req.session.visits = (req.session.visits ?? 0) + 1
+        res.end(`Visit ${req.session.visits}`)
+      }),
+    )
+  })
+}
+
 console.log(`ok ${runtime()} ${checks} checks`)
 
 function count(handle) {
@@ -44,6 +65,21 @@ async function visit(fetch) {
   const [cookie] = first.headers.getSetCookie()[0].split(';')
   const second = await fetch(new Request('https://app.example/', { headers: { cookie } }))
   equal(await second.text(), 'Visit 2')
+}
+
+/** The same, through a server of node:http. */
+async function visitServer(listener) {
+  const server = createServer(listener)
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
+  try {
+    const { port } = server.address()
+    await visit((request) => fetch(`http://127.0.0.1:${port}/`, { headers: request.headers }))
+  } finally {
+    await new Promise((closed) => {
+      server.close(closed)
+      server.closeAllConnections()
+    })
+  }
 }
 
 async function check(name, run) {

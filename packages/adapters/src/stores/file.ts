@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { AtomicStore, SessionId, StoredRecord, UserIndexedStore } from '@coatcheck/core'
 import { fileIndex } from './file-index.ts'
 import { codeOf, freeDead, isDead, lockFile, namesIn, succeeds, type FileLock } from './file-lock.ts'
-import { createQueue } from './file-queue.ts'
+import { createQueue } from './queue.ts'
 import { encodeRecord, idOf, isTorn, nameOf, readRecord, whole, type Found } from './file-record.ts'
 
 /** Options of {@link fileStore}. */

@@ -1,0 +1,68 @@
+import type { LegacySessions, LegacySession } from '../frameworks/legacy-sessions.ts'
+import { removal } from './cookie-field.ts'
+import { Cookie } from './cookie.ts'
+import { readRecord } from './record-keeper.ts'
+import { readSessionIds, type Secret } from './signature.ts'
+import { isSessionRecord, type AnyExpressStore, type ExpressStore, type SessionRecord } from './store.ts'
+
+/** Where and how express-session has kept its sessions. */
+export interface ExpressSessionsOptions<Data extends object> {
+  /** The secret, or secrets, that signed its cookies. */
+  readonly secret: Secret | readonly Secret[]
+  /** Its store. When a session ends is that store's word; the expiry in the record's cookie may be out of date. */
+  readonly store: AnyExpressStore
+  /** The name of its cookie (default `'connect.sid'`). */
+  readonly name?: string
+  /** Path and domain of its cookie, if they were set: without them no browser gives the cookie up. */
+  readonly cookie?: { readonly path?: string; readonly domain?: string }
+  /** The data of the new session (default: all of the old one, but for its cookie). */
+  readonly dataOf?: (session: SessionRecord) => Partial<Data>
+  /** Who is signed in, for example `(session) => session.passport?.user` (default: nobody). */
+  readonly userIdOf?: (session: SessionRecord) => string | null | undefined
+  /** Is told of each session that was taken over, for counting what is left. */
+  readonly onImport?: () => void
+}
+
+/**
+ * Lets sessions of express-session go on under `session(manager, { legacy: expressSessions(…) })`: each is taken over
+ * once, under a new id; then the old cookie and the old record are removed.
+ */
+export function expressSessions<Data extends object = Record<string, unknown>>(
+  options: ExpressSessionsOptions<Data>,
+): LegacySessions<Data> {
+  const { cookie, dataOf = withoutCookie, name = 'connect.sid', onImport, secret, userIdOf } = options
+  const store: ExpressStore = options.store
+  const secrets = Array.isArray(secret) ? (secret as readonly Secret[]) : [secret as Secret]
+  const removeCookie = removal(name, new Cookie(cookie))
+
+  const legacyOf = (record: SessionRecord | null): LegacySession<Data> | null =>
+    isSessionRecord(record) ? { data: dataOf(record), userId: userIdOf?.(record) ?? null } : null
+
+  return {
+    find(headers) {
+      const [first] = readSessionIds(headers.cookie ?? '', name, secrets)
+      if (first === undefined) return null
+      return {
+        removeCookie,
+        read: () =>
+          new Promise((resolve, reject) => {
+            readRecord(store, first.sid, (error, record) =>
+              error === null ? resolve(legacyOf(record)) : reject(error),
+            )
+          }),
+        end: () =>
+          new Promise((resolve, reject) => {
+            store.destroy(first.sid, (error?: unknown) => {
+              if (error) return reject(error)
+              onImport?.()
+              resolve()
+            })
+          }),
+      }
+    },
+  }
+}
+
+function withoutCookie(session: SessionRecord): object {
+  return Object.fromEntries(Object.entries(session).filter(([key]) => key !== 'cookie'))
+}
