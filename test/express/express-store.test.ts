@@ -1,4 +1,4 @@
-import dropIn from '@coatcheck/adapters/express-session'
+import dropIn, { Cookie, MemoryStore } from '@coatcheck/adapters/express-session'
 import { fromExpressStore, toExpressStore } from '@coatcheck/adapters/express-store'
 import { memoryStore } from '@coatcheck/core/memory-store'
 import { testStore } from '@coatcheck/core/testing'
@@ -17,20 +17,20 @@ interface Values {
   views?: number
 }
 
-testStore('fromExpressStore over our MemoryStore', () => fromExpressStore(new dropIn.MemoryStore()), {
+testStore('fromExpressStore over our MemoryStore', () => fromExpressStore(new MemoryStore()), {
   describe,
   test,
 })
 
 testStore(
   'fromExpressStore over the MemoryStore of express-session',
-  () => fromExpressStore(new expressSession.MemoryStore() as never),
+  () => fromExpressStore(new expressSession.MemoryStore()),
   { describe, test },
 )
 
 test('fromExpressStore does not take a record of express-session for one of its own', async () => {
-  const store = new dropIn.MemoryStore()
-  const cookie = new dropIn.Cookie({ maxAge: 60_000 })
+  const store = new MemoryStore()
+  const cookie = new Cookie({ maxAge: 60_000 })
   await new Promise((done) => store.set('sid', { cookie, views: 3 }, done))
   expect(await fromExpressStore(store).get('sid' as never)).toBeNull()
 })
@@ -76,7 +76,7 @@ describe.for(implementations)('toExpressStore under %s', ([, session]) => {
         ids.push(write[0], write[1]?.payload ?? '')
         return memory.compareAndSet(...write)
       },
-    } as typeof memory)
+    })
     const visitor = new Visitor(await listen(app))
     await visitor.read('/count')
     const cookie = decodeURIComponent(visitor.cookies.get('connect.sid')!)

@@ -1,5 +1,5 @@
 import { session as nativeSession } from '@coatcheck/adapters/express'
-import dropIn from '@coatcheck/adapters/express-session'
+import { MemoryStore } from '@coatcheck/adapters/express-session'
 import { expressSessions } from '@coatcheck/adapters/express-store'
 import { createSessionManager, type Session } from '@coatcheck/core'
 import { memoryStore } from '@coatcheck/core/memory-store'
@@ -18,7 +18,7 @@ const secret = 'kW8dX0p3Zr5vT9yLq2NbHc7JfGs4Ua6EoI1mPxRtYz8'
 
 /** An application before and after it moved on, over the same store of the old sessions. */
 async function open(implementation: Implementation) {
-  const oldStore = new dropIn.MemoryStore()
+  const oldStore = new MemoryStore()
   const before = express()
   before.use(
     implementation({
@@ -105,7 +105,7 @@ describe.for(implementations)('a session begun under %s', ([, implementation]) =
   test('is not taken for absent when its store fails', async () => {
     const { oldStore, origin, visitor } = await open(implementation)
     await visitor.read()
-    oldStore.get = (_sid, callback) => void callback(new Error('The store is down.'))
+    oldStore.get = (_sid, callback) => callback(new Error('The store is down.'))
     const response = await visitor.copy(origin).visit()
     expect(response.status).toBe(500)
     expect(response.headers.getSetCookie()).toEqual([])

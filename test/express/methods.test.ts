@@ -60,6 +60,40 @@ describe.for(implementations)('of the methods of a session of %s', ([, session])
     expect(await visitor.read('/new')).toBe('[true,false,true,null]')
     expect(await visitor.read()).toBe('1')
   })
+
+  test('a failure of save is for the page to answer', async () => {
+    const page: Page = (req, res) => {
+      req.session.views = 7
+      req.session.save((error) => res.status(503).send(error instanceof Error ? 'Come back later.' : 'saved'))
+    }
+    const { visitor, watched, errors } = await openPages(session, { '/': count, '/page': page })
+    await visitor.read()
+    watched.failures.set = new Error('The store is down.')
+    const response = await visitor.visit('/page')
+    expect([response.status, await response.text()]).toEqual([503, 'Come back later.'])
+    expect(errors).toEqual([])
+  })
+
+  test.for([
+    ['save', 'set'],
+    ['reload', 'get'],
+    ['destroy', 'destroy'],
+  ] as const)(
+    'a failure of %s that the page hands on comes to the error handler once',
+    async ([method, call]) => {
+      const failure = new Error('The store is down.')
+      const page: Page = (req, res, next) => {
+        req.session.views = 7
+        watched.failures[call] = failure
+        req.session[method]((error) => (error ? next(error) : res.send('done')))
+      }
+      const { visitor, watched, errors } = await openPages(session, { '/': count, '/page': page })
+      await visitor.read()
+      const response = await visitor.visit('/page')
+      expect([response.status, await response.text()]).toEqual([500, 'The store is down.'])
+      expect(errors).toEqual([failure])
+    },
+  )
 })
 
 describe('the methods of a session of the drop-in', () => {
@@ -116,5 +150,18 @@ describe('the methods of a session of the drop-in', () => {
     const { visitor, watched } = await openPages(dropIn, { '/': count, '/page': page })
     await visitor.read()
     expect(await visitor.read('/page')).toBe('[true,0]')
+  })
+
+  // express-session throws in the callback of the store, and the process ends.
+  test('reload tells of a record that cannot be made a session', async () => {
+    const page: Page = async (req, res) => {
+      watched.store.sessions[req.session.id] = '{"cookie":{"maxAge":"soon"}}'
+      const byPromise: unknown = await req.session.reload().catch((error: unknown) => error)
+      const byCallback = await new Promise((resolve) => req.session.reload(resolve))
+      res.json([byPromise instanceof Error, byCallback instanceof Error])
+    }
+    const { visitor, watched } = await openPages(dropIn, { '/': count, '/page': page })
+    await visitor.read()
+    expect(await visitor.read('/page')).toBe('[true,true]')
   })
 })

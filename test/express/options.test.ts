@@ -62,7 +62,7 @@ describe.for(implementations)('options of %s', ([, session]) => {
     [{ name: 'coat', key: 'hat' }, 'coat'],
     [{ name: '' }, 'connect.sid'],
   ] as const)('%j names the cookie %s', async ([options, name]) => {
-    const { visitor } = await openPages(session, { '/': count }, options)
+    const { visitor } = await openPages(session, { '/': count }, options as { name: string })
     await visitor.read()
     expect([...visitor.cookies.keys()]).toEqual([name])
     expect(await visitor.read()).toBe('2')
@@ -191,7 +191,7 @@ test.for(implementations)(
         keys,
         Object.keys(req.session),
         JSON.stringify(req.session.cookie),
-        req.sessionStore === watched.store,
+        Object.is(req.sessionStore, watched.store),
       ])
     }
     const { visitor, watched } = await openPages(session, { '/': page })

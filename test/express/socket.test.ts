@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import express, { type RequestHandler } from 'express'
+import express, { type RequestHandler, type Response } from 'express'
 import { Server, type Socket } from 'socket.io'
 import { io, type Socket as ClientSocket } from 'socket.io-client'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -22,7 +22,7 @@ async function openChat(session: Implementation, { saveUninitialized = false } =
   const watched = new WatchedStore(session)
   const middleware = session({ secret, resave: false, saveUninitialized, store: watched.store })
   const app = express().use(middleware)
-  app.get('/', ((req: PageRequest, res) => {
+  app.get('/', ((req: PageRequest, res: Response) => {
     req.session.views = (req.session.views ?? 0) + 1
     res.json(req.session)
   }) as unknown as RequestHandler)

@@ -1,16 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { SessionOptions } from 'express-session'
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { implementations, type Implementation } from './implementations.ts'
 import { dropIn, openPages, secret, type Opened, type Page } from './pages.ts'
 import { places, sidOf, type Place } from './stores.ts'

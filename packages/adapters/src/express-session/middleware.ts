@@ -47,7 +47,15 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
     const candidates = presentedIds(req, policy, secrets)
 
     const begin = (presented: SignedId | null, start: (visit: Visit) => void): void => {
-      const visit = createVisit(req, { cookie, keeper, policy, presented, report, secret })
+      const visit = createVisit(req, {
+        cookie,
+        keeper,
+        policy,
+        presented,
+        report,
+        secret,
+        status: () => res.statusCode,
+      })
       try {
         start(visit)
       } catch (error) {

@@ -15,6 +15,15 @@ export interface SessionedRequest extends IncomingMessage {
   signedCookies?: Record<string, unknown>
 }
 
+/** The session of a request; null when there is none, or when `req.sessionID` was made useless. */
+export function currentSession({ session = null, sessionID }: SessionedRequest): Session | null {
+  if (session === null || typeof sessionID !== 'string') return null
+  if (typeof (session as Partial<Session>).touch === 'function') return session
+  throw new TypeError(
+    'req.session was replaced by something that is no session. Set values on req.session, or call req.session.regenerate().',
+  )
+}
+
 /** The path that the client asked for, before any mounting; without query, also from an absolute URL. */
 export function pathOf(req: SessionedRequest): string {
   const target = req.originalUrl ?? req.url ?? ''

@@ -1,11 +1,12 @@
 import type { NodeResponse, OnEvent, SessionId } from '@coatcheck/core'
-import { contentsOf, isSame, merged, settingsOf, type Contents } from './contents.ts'
+import { contentsOf, merged, type Contents } from './contents.ts'
 import { appendCookie, cookieFor, removal } from './cookie-field.ts'
 import type { Cookie, CookieOptions } from './cookie.ts'
 import type { Policy } from './options.ts'
 import { readRecord, type RecordKeeper } from './record-keeper.ts'
-import { insecurity, isSecure, type SessionedRequest } from './request.ts'
+import { currentSession, insecurity, isSecure, type SessionedRequest } from './request.ts'
 import { Session, setSessionActions } from './session.ts'
+import { recordOf, shows, snapshotOf, type Snapshot } from './snapshot.ts'
 import { sign, type Secret, type SignedId } from './signature.ts'
 import { createSessionOf, type SessionRecord } from './store.ts'
 
@@ -21,13 +22,6 @@ export interface Visit {
   beforeEnd(): void | Promise<void>
 }
 
-/** A session as it was at some moment. */
-interface Snapshot {
-  readonly id: string
-  readonly contents: Contents
-  readonly settings: string
-}
-
 /** What a visit needs of its surroundings. */
 export interface VisitContext {
   readonly policy: Policy
@@ -38,6 +32,8 @@ export interface VisitContext {
   readonly secret: Secret
   /** The session that the cookie of the request names, if its signature holds. */
   readonly presented: SignedId | null
+  /** The status that the response has so far. */
+  readonly status: () => number
 }
 
 export function createVisit(req: SessionedRequest, context: VisitContext): Visit {
@@ -48,6 +44,9 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   /** As it is in the store; what differs from it has been changed here. */
   let stored: Snapshot | null = null
   let savedHere = false
+  /** What could not be saved, as the handler has been told: the page that it sends is its answer to that. */
+  let failed: Snapshot | null = null
+  let decided = false
   let touched = false
   let destroyed = false
   /** The cookie of the latest session, for removing it. */
@@ -81,29 +80,18 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     original ??= snapshotOf(session, contentsOf(session))
   }
 
-  /** The session of the request; null when there is none, or `req.sessionID` was made useless. */
-  function current(): Session | null {
-    const session: unknown = req.session ?? null
-    if (session === null || typeof req.sessionID !== 'string') return null
-    if (typeof (session as Partial<Session>).touch === 'function') return session as Session
-    throw new TypeError(
-      'req.session was replaced by something that is no session. Set values on req.session, or call req.session.regenerate().',
-    )
-  }
-
   function touchOnce(session: Session): void {
     if (!touched) session.touch()
     touched = true
   }
 
   function isModified({ id }: Session, contents: Contents): boolean {
-    return original === null || original.id !== id || !isSame(original.contents, contents)
+    return !shows(original, id, contents)
   }
 
   function shouldSave(session: Session, contents: Contents): boolean {
     if (!policy.saveUninitialized && stored === null && !isReturning()) return isModified(session, contents)
-    const upToDate = stored?.id === session.id && isSame(stored.contents, contents)
-    return !upToDate || (policy.resave && !savedHere)
+    return !shows(stored, session.id, contents) || (policy.resave && !savedHere)
   }
 
   /** @returns Whether the session is in the store now. */
@@ -128,6 +116,15 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   /** For callers to whom it makes no difference that the session has gone. */
   async function saveQuietly(session: Session, contents: Contents): Promise<void> {
     await save(session, contents)
+  }
+
+  async function saveOnRequest(session: Session, contents: Contents): Promise<void> {
+    try {
+      await save(session, contents)
+    } catch (error) {
+      if (!decided) failed = snapshotOf(session, contents)
+      throw error
+    }
   }
 
   async function touch(session: Session): Promise<boolean> {
@@ -159,7 +156,7 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   }
 
   function settle(head: NodeResponse): void | Promise<void> {
-    const session = current()
+    const session = currentSession(req)
     if (session === null) return leave(head)
     touchOnce(session)
     const contents = contentsOf(session)
@@ -167,8 +164,15 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     const conclude = (alive: boolean): void => {
       if (alive && carries) setCookie(head, session)
     }
-    if (shouldSave(session, contents)) return save(session, contents).then(conclude)
-    return isReturning() && store.touch ? touch(session).then(conclude) : conclude(true)
+    if (shows(failed, session.id, contents)) return undefined
+    if (shouldSave(session, contents)) return save(session, contents).then(conclude, tolerate)
+    return isReturning() && store.touch ? touch(session).then(conclude, tolerate) : conclude(true)
+  }
+
+  /** An error page goes out even if the session cannot be saved: a failure on top of it would hide it. */
+  function tolerate(error: unknown): void {
+    if (context.status() < 500) throw error
+    report({ type: 'store-failure', operation: 'set', error })
   }
 
   /** There is no session any more: so says the store, and so should the browser. */
@@ -195,7 +199,7 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   setSessionActions(req, {
     save: (session) => {
       touchOnce(session)
-      return tracked(saveQuietly(session, contentsOf(session)))
+      return tracked(saveOnRequest(session, contentsOf(session)))
     },
     reload: (session) => tracked(reload(session.id)),
     destroy: (session) => {
@@ -211,8 +215,11 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
       readRecord(store, sid, (error, record) => {
         if (error !== null) return reject(error)
         if (record === null) return reject(new Error('failed to load session'))
-        inflate(sid, record)
-        resolve()
+        try {
+          resolve(inflate(sid, record))
+        } catch (failure) {
+          reject(failure)
+        }
       })
     })
   }
@@ -220,9 +227,12 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   return {
     generate,
     inflate,
-    beforeHead: (head) => (working === null ? settle(head) : working.then(() => settle(head))),
+    beforeHead(head) {
+      decided = true
+      return working === null ? settle(head) : working.then(() => settle(head))
+    },
     beforeEnd() {
-      const session = current()
+      const session = currentSession(req)
       if (session === null) return isUnset() ? destroy(req.sessionID as string) : undefined
       const contents = contentsOf(session)
       if (!shouldSave(session, contents)) return undefined
@@ -231,13 +241,4 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
       return report({ type: 'withheld', id: null, change: 'create' })
     },
   }
-}
-
-function snapshotOf({ cookie, id }: Session, contents: Contents): Snapshot {
-  return { id, contents, settings: settingsOf(cookie) }
-}
-
-/** What a store gets: a copy, since some stores write notes of their own into it. */
-function recordOf(session: Session): SessionRecord {
-  return Object.assign({ cookie: session.cookie }, session)
 }

@@ -85,7 +85,11 @@ export async function attachSession<Data extends object>(
   const taken = ticket !== null && session.isNew && takeOver(session, await ticket.read())
   gateResponse(res as ServerResponse, {
     async beforeHead(head) {
-      const headers = await manager.commit(session, { status: res.statusCode })
+      const headers = await manager.commit(session, { status: res.statusCode }).catch((error: unknown) => {
+        // An error page goes out all the same: a failure on top of it would hide it.
+        if (res.statusCode < 500) throw error
+        return manager.discard(session)
+      })
       headers.applyTo(head)
       if (!taken || session.id === null) return
       await ticket.end()

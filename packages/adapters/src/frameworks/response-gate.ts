@@ -81,7 +81,6 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
 
   function release(): void {
     const owesDrain = heldBytes >= res.writableHighWaterMark && !ended
-    heldBytes = 0
     pretend(false)
     phase = 'sending'
     let flowing: unknown = true
@@ -125,7 +124,8 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
     try {
       return run()
     } finally {
-      if (phase !== 'failed') response.writeHead = outside
+      // Unless a gate below has failed, and has taken all away.
+      if (response.writeHead === writeHead) response.writeHead = outside
     }
   }
 
@@ -243,7 +243,8 @@ function setFields(res: ServerResponse, fields: unknown): void {
 
 /** Takes back what was said of a page that is not going to be sent. */
 export function beginAnew(res: ServerResponse): void {
-  for (const name of describingHeaders) res.removeHeader(name)
+  // A length that was removed is not computed again.
+  for (const name of describingHeaders) if (res.hasHeader(name)) res.removeHeader(name)
   res.statusCode = 500
   if (isHttp1(res)) res.statusMessage = ''
 }
