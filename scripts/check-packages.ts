@@ -21,7 +21,9 @@ const folder = await mkdtemp(join(tmpdir(), 'coatcheck-pack-'))
 try {
   const scope = join(folder, 'node_modules', '@coatcheck')
   await Promise.all(packages.map((name) => checkPackage(name, join(scope, name))))
-  await symlink(join(root, 'node_modules', 'hono'), join(folder, 'node_modules', 'hono'))
+  const installed = join(root, 'packages/adapters/node_modules')
+  for (const name of ['depd', 'hono'])
+    await symlink(join(installed, name), join(folder, 'node_modules', name))
   for (const name of packages) await checkDoors(join(scope, name))
 } finally {
   await rm(folder, { recursive: true })
@@ -60,7 +62,7 @@ async function checkFiles(name: string, unpacked: string): Promise<void> {
   }
 }
 
-/** Imports every door from the tarballs alone, in a folder that has nothing else but the peers. */
+/** Imports every door from the tarballs alone, in a folder that has nothing else but what they depend on. */
 async function checkDoors(unpacked: string): Promise<void> {
   const text = await readFile(join(unpacked, 'package.json'), 'utf8')
   const manifest = JSON.parse(text) as { name: string; exports: Record<string, unknown> }
