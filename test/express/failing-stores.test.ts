@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { RedisStore } from 'connect-redis'
 import type { SessionData } from 'express-session'
@@ -171,7 +170,8 @@ describe('connect-redis whose server fails', () => {
       await server[Symbol.asyncDispose]()
     })
     const opened = await openPages(dropIn, pages, { store: new RedisStore({ client }), rolling: true })
-    return { ...opened, server, ready: () => once(client, 'ready') }
+    const ready = (): Promise<unknown> => new Promise((resolve) => client.once('ready', () => resolve(null)))
+    return { ...opened, server, ready }
   }
 
   test('to write answers with the error, and without a cookie', async () => {

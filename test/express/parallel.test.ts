@@ -141,11 +141,21 @@ describe.for(places)('parallel requests over %s', ([, open]) => {
     expect(kept).toEqual(['begun', expect.stringMatching(/^key\d\d$/)])
   })
 
-  test('take a key away and add another', async () => {
-    const { finish, visitor } = await begin('/take/begun')
-    const adding = visitor.copy().read('/set/added')
-    await finish()
-    await adding
+  test.for([
+    [0, 1],
+    [1, 0],
+  ])('take a key away and add another, in either order', async (order) => {
+    const { hold, visitor } = await openRoom(await place.connect(dropIn))
+    await visitor.read('/begin')
+    const visits: (() => Promise<string>)[] = []
+    for (const path of ['/take/begun', '/set/added']) {
+      const gate = gateFor(1)
+      hold(gate)
+      const visit = visitor.copy().read(path)
+      await gate.full
+      visits.push(() => (gate.open(), visit))
+    }
+    for (const index of order) await visits[index]!()
     expect(await keysOf(visitor)).toEqual(['added'])
   })
 

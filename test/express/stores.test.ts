@@ -201,6 +201,8 @@ describe.for(places)('%s', ([name, open]) => {
       const save: Page = async (req, res) => {
         req.session.name = 'ann'
         expect(await req.session.save()).toBeUndefined()
+        // What a store notes in the record is not for the session.
+        expect(Object.keys(req.session)).toEqual(['cookie', 'name'])
         found.push(JSON.parse((await place.find(req.sessionID))?.text ?? 'null'))
         res.end()
       }

@@ -2,11 +2,13 @@
 import { execFile } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Miniflare } from 'miniflare'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { nodeServer } from '../support/node-server.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(root, '.cache', 'readme')
@@ -60,7 +62,9 @@ test.each([...worlds])('every example with the globals of %s compiles', async (w
   expect(stdout).toBe('')
 })
 
-const runnable = blocks.filter(({ code }) => /^export default \S|^export async function handler/m.test(code))
+const runnable = blocks.filter(({ code }) =>
+  /^export default \S|^export async function handler|^app\.get\(/m.test(code),
+)
 
 test.each(runnable)('$file counts the visits of one visitor', async ({ file, world }) => {
   const fetch = await handlerOf(join(folder, world, file))
@@ -95,13 +99,15 @@ function tsconfig(options: object): object {
   }
 }
 
-/** An app or a worker by default export, or a function called handler. */
+/** An app or a worker by default export, a function called handler, or an app of Express. */
 async function handlerOf(path: string): Promise<(request: Request) => Promise<Response>> {
   const module = (await import(path)) as {
     default?: { fetch(request: Request, env: object, context: object): Promise<Response> | Response }
     handler?: (request: Request) => Promise<Response>
+    app?: RequestListener
   }
   if (module.handler !== undefined) return module.handler
+  if (module.app !== undefined) return nodeServer(module.app)
   const env = {
     SESSIONS: await miniflare.getKVNamespace('SESSIONS'),
     SESSION_SECRET: randomSecret(),
