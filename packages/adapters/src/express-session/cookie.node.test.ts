@@ -229,13 +229,30 @@ describe('checkCookieOptions', () => {
     [{ priority: 'urgent' }, "cookie.priority must be 'low', 'medium' or 'high'"],
     [{ sameSite: 'laxer' }, "cookie.sameSite must be true, false, 'lax', 'strict' or 'none', or 'auto'"],
     [{ secure: 'false' }, "cookie.secure must be true or false, or 'auto'"],
-    [{ httpOnly: 'auto' }, 'cookie.httpOnly must be true or false.'],
-    [{ partitioned: {} }, 'cookie.partitioned must be true or false.'],
+    [{ httpOnly: 'false' }, 'cookie.httpOnly must be true or false.'],
+    [{ partitioned: 'false' }, 'cookie.partitioned must be true or false.'],
     [{ maxAge: '5' }, 'cookie.maxAge must be a finite number'],
     [{ maxAge: Infinity }, 'cookie.maxAge must be a finite number'],
     ['lax', 'cookie must be an object'],
     [null, 'cookie must be an object'],
   ] as const)('%j: %s', ([options, message]) => {
     expect(() => checkCookieOptions(options)).toThrow(message)
+  })
+
+  // Environment variables and JavaScript give such values; express-session takes them, and only 'false' means another.
+  test.for(['true', 1, 'yes', {}])('%j is true, as it is in express-session', (value) => {
+    const options = { secure: value, httpOnly: value, partitioned: value } as CookieOptions
+    expect(() => checkCookieOptions(options)).not.toThrow()
+    const field = new Cookie(options).serialize('sid', 'x')
+    expect(field).toBe('sid=x; Path=/; HttpOnly; Secure; Partitioned')
+    expect(field).toBe(new Original(options).serialize('sid', 'x'))
+  })
+
+  test.for([0, '', null, undefined])('%j is false, as it is in express-session', (value) => {
+    const options = { secure: value, httpOnly: value, partitioned: value } as CookieOptions
+    expect(() => checkCookieOptions(options)).not.toThrow()
+    const field = new Cookie(options).serialize('sid', 'x')
+    expect(field).toBe('sid=x; Path=/')
+    expect(field).toBe(new Original(options).serialize('sid', 'x'))
   })
 })

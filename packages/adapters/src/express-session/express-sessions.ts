@@ -1,7 +1,7 @@
 import type { LegacySessions, LegacySession } from '../frameworks/legacy-sessions.ts'
 import { removal } from './cookie-field.ts'
 import { Cookie } from './cookie.ts'
-import { readRecord } from './record-keeper.ts'
+import { answerOf, readRecord } from './record-keeper.ts'
 import { readSessionIds, type Secret } from './signature.ts'
 import { isSessionRecord, type AnyExpressStore, type ExpressStore, type SessionRecord } from './store.ts'
 
@@ -44,20 +44,11 @@ export function expressSessions<Data extends object = Record<string, unknown>>(
       if (first === undefined) return null
       return {
         removeCookie,
-        read: () =>
-          new Promise((resolve, reject) => {
-            readRecord(store, first.sid, (error, record) =>
-              error === null ? resolve(legacyOf(record)) : reject(error),
-            )
-          }),
-        end: () =>
-          new Promise((resolve, reject) => {
-            store.destroy(first.sid, (error?: unknown) => {
-              if (error) return reject(error)
-              onImport?.()
-              resolve()
-            })
-          }),
+        read: async () => legacyOf(await readRecord(store, first.sid)),
+        async end() {
+          await answerOf((done) => store.destroy(first.sid, done))
+          onImport?.()
+        },
       }
     },
   }

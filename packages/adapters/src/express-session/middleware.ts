@@ -7,8 +7,8 @@ import { reporterOf } from './report.ts'
 import { pathMatches, pathOf, type SessionedRequest } from './request.ts'
 import { presentedIds } from './presented.ts'
 import type { Secret, SignedId } from './signature.ts'
-import { isSessionRecord } from './store.ts'
-import { createVisit, type Visit } from './visit.ts'
+import { isSessionRecord, type SessionRecord } from './store.ts'
+import { createVisit } from './visit.ts'
 
 /** Hands the request on: to the next middleware, or with an error to the error handlers. */
 export type Next = (error?: unknown) => void
@@ -19,16 +19,33 @@ export type SessionMiddleware = (req: IncomingMessage, res: ServerResponse, next
 /** Which middleware gives a request its new session, where one store serves several. */
 const generators = new WeakMap<SessionedRequest, () => void>()
 
+/** The session that a request names, and its record if there is one. */
+interface Found {
+  readonly presented: SignedId | null
+  readonly record: SessionRecord | null
+}
+
 /** Makes the middleware for options that have been checked. */
 export function createMiddleware(policy: Policy): SessionMiddleware {
   const { store } = policy
   const report = reporterOf(policy.onEvent)
   const keeper = recordKeeperOf(store)
 
+  // Another middleware, perhaps of express-session itself, may share the store.
+  const { generate: others } = store
   store.generate = (req: SessionedRequest) => {
-    const generate = generators.get(req)
+    const generate = generators.get(req) ?? others?.bind(store, req)
     if (generate === undefined) throw new TypeError('This request has not passed the session middleware.')
     generate()
+  }
+
+  /** The first session that is named and there; a planted cookie must not hide the real one. */
+  async function find(candidates: readonly SignedId[]): Promise<Found> {
+    for (const presented of candidates) {
+      const record = await readRecord(store, presented.sid)
+      if (isSessionRecord(record)) return { presented, record }
+    }
+    return { presented: candidates[0] ?? null, record: null }
   }
 
   return function session(req: SessionedRequest, res, next) {
@@ -46,7 +63,7 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
     req.sessionStore = store
     const candidates = presentedIds(req, policy, secrets)
 
-    const begin = (presented: SignedId | null, start: (visit: Visit) => void): void => {
+    const begin = ({ presented, record }: Found): void => {
       const visit = createVisit(req, {
         cookie,
         keeper,
@@ -57,27 +74,26 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
         status: () => res.statusCode,
       })
       try {
-        start(visit)
+        if (presented === null || record === null) visit.generate()
+        else visit.inflate(presented.sid, record)
       } catch (error) {
-        // A function among the options threw, perhaps in a callback of the store.
+        // A function among the options threw.
         return next(error)
       }
       generators.set(req, visit.generate)
-      gateResponse(res, { beforeHead: visit.beforeHead, beforeEnd: visit.beforeEnd, onFailure: next })
+      const { beforeEnd } = visit
+      // Mounted behind something that streams, it comes too late for a cookie; what is there can still be saved.
+      const beforeHead = res.headersSent ? beforeEnd : visit.beforeHead
+      gateResponse(res, { beforeHead, beforeEnd, onFailure: next })
       next()
     }
 
-    /** Looks for the first session that is named and there; a planted cookie must not hide the real one. */
-    const seek = (index: number): void => {
-      const presented = candidates[index]
-      if (presented === undefined) return begin(candidates[0] ?? null, (visit) => visit.generate())
-      readRecord(store, presented.sid, (error, record) => {
-        if (error !== null) return next(error)
-        if (!isSessionRecord(record)) return seek(index + 1)
-        begin(presented, (visit) => visit.inflate(presented.sid, record))
-      })
-    }
-    seek(0)
+    if (candidates.length === 0) return begin({ presented: null, record: null })
+    // On the next tick, out of the promise: what the handlers throw is an uncaught exception, as in express-session.
+    find(candidates).then(
+      (found) => process.nextTick(begin, found),
+      (error: unknown) => process.nextTick(next, error),
+    )
   }
 }
 

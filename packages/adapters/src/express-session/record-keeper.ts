@@ -1,5 +1,6 @@
 import { createQueue } from '../stores/queue.ts'
-import type { ExpressStore, SessionRecord } from './store.ts'
+import { within } from '../stores/time-limit.ts'
+import type { ExpressStore, SessionRecord, StoreCallback } from './store.ts'
 
 /** What a session becomes, seen from what is stored now. */
 export type Change = (stored: SessionRecord) => SessionRecord
@@ -17,12 +18,19 @@ export interface AtomicExpressStore extends ExpressStore {
 
 /** Records of a store of express-session. What changes one record happens one after the other within this process. */
 export interface RecordKeeper {
+  /** Reads a record, after what this process has begun to write; null when there is none. */
+  read(sid: string): Promise<SessionRecord | null>
   /** Writes a record that nobody else can know yet. */
   create(sid: string, record: SessionRecord): Promise<void>
   /** Writes what `change` makes of the newest record. @returns False when there is none any more: nothing is written. */
   change(sid: string, change: Change): Promise<boolean>
-  /** Prolongs a record. @returns False when there is none any more. */
-  touch(sid: string, record: SessionRecord): Promise<boolean>
+  /**
+   * Prolongs a record: with `record` as the store's `touch` takes it, or by `change` where that is the safer way.
+   *
+   * @returns False when it is known that there is none any more.
+   */
+  touch(sid: string, record: SessionRecord, change: Change): Promise<boolean>
+  /** Ends a session; that there is none is no error. */
   destroy(sid: string): Promise<void>
 }
 
@@ -37,40 +45,48 @@ export function recordKeeperOf(store: ExpressStore): RecordKeeper {
   return keeper
 }
 
-/** Reads a record; `ENOENT` is how file stores say that there is none. */
-export function readRecord(
-  store: ExpressStore,
-  sid: string,
-  callback: (error: unknown, record: SessionRecord | null) => void,
-): void {
-  let answered = false
-  const answer = (error?: unknown, record?: SessionRecord | null): void => {
-    answered = true
-    const missing = (error as { code?: unknown } | null | undefined)?.code === 'ENOENT'
-    callback(missing ? null : (error ?? null), (!error && record) || null)
-  }
+/** Reads a record; null when there is none. `ENOENT` is how file stores say so. */
+export async function readRecord(store: ExpressStore, sid: string): Promise<SessionRecord | null> {
   try {
-    store.get(sid, answer)
+    return (await answerOf<SessionRecord>((done) => store.get(sid, done))) || null
   } catch (error) {
-    // What comes after the answer has thrown; that is not the store's failure.
-    if (answered) throw error
-    answer(error)
+    if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return null
+    throw error
   }
 }
 
+/**
+ * What a method of a store calls back with; only its first answer counts. The callback does nothing that could throw:
+ * some stores take that for a failure of their own, and call back again or even remove the record.
+ */
+export function answerOf<Value = never>(
+  call: (done: StoreCallback<Value>) => unknown,
+): Promise<Value | null | undefined> {
+  return new Promise((resolve, reject) => {
+    const returned = call((error, value) => (error ? reject(error) : resolve(value)))
+    // An async method may reject instead; that it is over says nothing.
+    if (returned instanceof Promise) returned.catch(reject)
+  })
+}
+
+/**
+ * How long the store has for what comes in one turn, in milliseconds: a call that it has forgotten must not block the
+ * session for ever. One that is merely late may come between those that follow.
+ */
+const patience = 30_000
+
 function createRecordKeeper(store: ExpressStore): RecordKeeper {
-  const inTurn = createQueue()
-  const read = (sid: string): Promise<SessionRecord | null> =>
-    new Promise((resolve, reject) => {
-      readRecord(store, sid, (error, record) => (error === null ? resolve(record) : reject(error)))
-    })
-  const write = (sid: string, record: SessionRecord): Promise<void> =>
-    called((done) => store.set(sid, record, done))
+  const queue = createQueue()
+  const inTurn = <Result>(sid: string, task: () => Promise<Result>): Promise<Result> =>
+    queue(sid, () => within(patience, 'The session store has not answered for 30 seconds.', task()))
+  const write = async (sid: string, record: SessionRecord): Promise<void> => {
+    await answerOf((done) => store.set(sid, record, done))
+  }
 
   async function change(sid: string, make: Change): Promise<boolean> {
     // The store can only put a whole record in the place of another: what another process writes between these two
     // lines is lost.
-    const stored = await read(sid)
+    const stored = await readRecord(store, sid)
     if (stored === null) return false
     await write(sid, make(stored))
     return true
@@ -78,30 +94,30 @@ function createRecordKeeper(store: ExpressStore): RecordKeeper {
 
   async function touch(sid: string, record: SessionRecord): Promise<boolean> {
     try {
-      await called((done) => store.touch!(sid, record, done))
+      await answerOf((done) => store.touch!(sid, record, done))
       return true
     } catch (error) {
       // Some stores call it an error to touch a record that has gone.
-      if ((await read(sid)) === null) return false
+      if ((await readRecord(store, sid)) === null) return false
       throw error
     }
   }
 
   return {
+    read: (sid) => inTurn(sid, () => readRecord(store, sid)),
     create: (sid, record) => inTurn(sid, () => write(sid, record)),
     change: (sid, make) =>
       inTurn(sid, () => (isAtomic(store) ? store[changeAtomically](sid, make) : change(sid, make))),
-    touch: (sid, record) => (store.touch ? inTurn(sid, () => touch(sid, record)) : Promise.resolve(true)),
-    destroy: (sid) => inTurn(sid, () => called((done) => store.destroy(sid, done))),
+    async touch(sid, record, make) {
+      if (!store.touch) return true
+      return inTurn(sid, () => (isAtomic(store) ? store[changeAtomically](sid, make) : touch(sid, record)))
+    },
+    async destroy(sid) {
+      await inTurn(sid, () => answerOf((done) => store.destroy(sid, done)))
+    },
   }
 }
 
 function isAtomic(store: ExpressStore): store is AtomicExpressStore {
   return changeAtomically in store
-}
-
-function called(method: (done: (error?: unknown) => void) => unknown): Promise<void> {
-  return new Promise((resolve, reject) => {
-    method((error) => (error ? reject(error) : resolve()))
-  })
 }

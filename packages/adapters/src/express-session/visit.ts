@@ -3,7 +3,7 @@ import { contentsOf, merged, type Contents } from './contents.ts'
 import { appendCookie, cookieFor, removal } from './cookie-field.ts'
 import type { Cookie, CookieOptions } from './cookie.ts'
 import type { Policy } from './options.ts'
-import { readRecord, type RecordKeeper } from './record-keeper.ts'
+import type { Change, RecordKeeper } from './record-keeper.ts'
 import { currentSession, insecurity, isSecure, type SessionedRequest } from './request.ts'
 import { Session, setSessionActions } from './session.ts'
 import { recordOf, shows, snapshotOf, type Snapshot } from './snapshot.ts'
@@ -68,16 +68,16 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
 
   function inflate(sid: string, record: SessionRecord): void {
     req.sessionID = sid
-    const session = createSessionOf(store)(req, record)
-    stored = snapshotOf(session, contentsOf(session))
-    adopt(session)
+    stored = adopt(createSessionOf(store)(req, record))
   }
 
-  function adopt(session: Session): void {
+  function adopt(session: Session): Snapshot {
+    const snapshot = snapshotOf(session, contentsOf(session))
     req.session = session
     cookie = session.cookie
     destroyed = false
-    original ??= snapshotOf(session, contentsOf(session))
+    original ??= snapshot
+    return snapshot
   }
 
   function touchOnce(session: Session): void {
@@ -96,26 +96,20 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
 
   /** @returns Whether the session is in the store now. */
   async function save(session: Session, contents: Contents): Promise<boolean> {
-    const { cookie, id } = session
-    const before = stored?.id === id ? stored : null
+    const { id } = session
     const now = snapshotOf(session, contents)
     savedHere = true
-    if (before === null) {
-      await keeper.create(id, recordOf(session))
-    } else {
-      const own = before.settings === now.settings ? null : cookie
-      const alive = await keeper.change(id, (record) =>
-        merged(record, session, before.contents, contents, own),
-      )
-      if (!alive) return gone(id)
-    }
+    if (stored?.id !== id) await keeper.create(id, recordOf(session))
+    else if (!(await keeper.change(id, changeOf(session, stored, now)))) return gone(id)
     stored = now
+    failed = null
     return true
   }
 
-  /** For callers to whom it makes no difference that the session has gone. */
-  async function saveQuietly(session: Session, contents: Contents): Promise<void> {
-    await save(session, contents)
+  /** What this request has changed, for the newest record. */
+  function changeOf(session: Session, before: Snapshot, now: Snapshot): Change {
+    const cookie = before.settings === now.settings ? null : session.cookie
+    return (record) => merged(record, session, before.contents, now.contents, cookie)
   }
 
   async function saveOnRequest(session: Session, contents: Contents): Promise<void> {
@@ -127,8 +121,12 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     }
   }
 
-  async function touch(session: Session): Promise<boolean> {
-    return (await keeper.touch(session.id, recordOf(session))) || gone(session.id)
+  /** @param carries Whether a cookie is to go out: then it is looked up what most stores' touch does not tell. */
+  async function touch(session: Session, stored: Snapshot, carries: boolean): Promise<boolean> {
+    const { id } = session
+    const change = changeOf(session, stored, snapshotOf(session, stored.contents))
+    const touched = await keeper.touch(id, recordOf(session), change)
+    return (touched && (!carries || (await keeper.read(id)) !== null)) || gone(id)
   }
 
   function gone(id: string): false {
@@ -148,7 +146,7 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   }
 
   function setCookie(head: NodeResponse, session: Session): void {
-    if (session.cookie.secure !== true || isSecure(req, policy.proxy)) {
+    if (!session.cookie.secure || isSecure(req, policy.proxy)) {
       appendCookie(head, session.cookie.serialize(policy.name, `s:${sign(session.id, secret)}`))
     } else {
       report({ type: 'insecure', ...insecurity(req, policy.proxy) })
@@ -165,8 +163,9 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
       if (alive && carries) setCookie(head, session)
     }
     if (shows(failed, session.id, contents)) return undefined
-    if (shouldSave(session, contents)) return save(session, contents).then(conclude, tolerate)
-    return isReturning() && store.touch ? touch(session).then(conclude, tolerate) : conclude(true)
+    if (shouldSave(session, contents)) return save(session, contents).then(conclude)
+    if (!isReturning() || stored === null) return conclude(true)
+    return touch(session, stored, carries).then(conclude)
   }
 
   /** An error page goes out even if the session cannot be saved: a failure on top of it would hide it. */
@@ -191,9 +190,15 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
 
   /** Lets the response wait for what the handler began, whether or not the handler waits for it. */
   function tracked<Result>(work: Promise<Result>): Promise<Result> {
-    const all = Promise.allSettled([working, work])
+    const all = Promise.allSettled([working, work]).finally(() => {
+      if (working === all) working = null
+    })
     working = all
     return work
+  }
+
+  function afterWork(step: () => void | Promise<void>): void | Promise<void> {
+    return working === null ? step() : working.then(() => afterWork(step))
   }
 
   setSessionActions(req, {
@@ -201,7 +206,7 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
       touchOnce(session)
       return tracked(saveOnRequest(session, contentsOf(session)))
     },
-    reload: (session) => tracked(reload(session.id)),
+    reload: ({ id }) => tracked(reload(id)),
     destroy: (session) => {
       delete req.session
       cookie = session.cookie
@@ -210,18 +215,20 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     regenerate: (session) => tracked(destroy(session.id).finally(generate)),
   })
 
-  function reload(sid: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      readRecord(store, sid, (error, record) => {
-        if (error !== null) return reject(error)
-        if (record === null) return reject(new Error('failed to load session'))
-        try {
-          resolve(inflate(sid, record))
-        } catch (failure) {
-          reject(failure)
-        }
-      })
-    })
+  async function reload(sid: string): Promise<void> {
+    const record = await keeper.read(sid)
+    if (record === null) throw new Error('failed to load session')
+    inflate(sid, record)
+  }
+
+  function settleRest(): void | Promise<void> {
+    const session = currentSession(req)
+    if (session === null) return isUnset() ? destroy(req.sessionID as string) : undefined
+    const contents = contentsOf(session)
+    if (!shouldSave(session, contents)) return undefined
+    if (stored?.id === session.id) return save(session, contents).then(() => undefined)
+    // The head has gone without a cookie: nobody could ever come back to this session.
+    return report({ type: 'withheld', id: null, change: 'create' })
   }
 
   return {
@@ -229,16 +236,14 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     inflate,
     beforeHead(head) {
       decided = true
-      return working === null ? settle(head) : working.then(() => settle(head))
+      return afterWork(() => {
+        try {
+          return settle(head)?.catch(tolerate)
+        } catch (error) {
+          return tolerate(error)
+        }
+      })
     },
-    beforeEnd() {
-      const session = currentSession(req)
-      if (session === null) return isUnset() ? destroy(req.sessionID as string) : undefined
-      const contents = contentsOf(session)
-      if (!shouldSave(session, contents)) return undefined
-      if (stored?.id === session.id) return saveQuietly(session, contents)
-      // The head has gone without a cookie: nobody could ever come back to this session.
-      return report({ type: 'withheld', id: null, change: 'create' })
-    },
+    beforeEnd: () => afterWork(settleRest),
   }
 }

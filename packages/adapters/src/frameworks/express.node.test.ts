@@ -7,7 +7,7 @@ import { answer, nodeServer } from '../../../../test/support/node-server.ts'
 import { testVisits, visit } from '../../../../test/support/visits.ts'
 import { discardOnError, session } from './express.ts'
 
-const frameworks = { 'Express 5': express, 'Express 4': express4 as typeof express }
+const frameworks = { 'Express 5': express, 'Express 4': express4 }
 
 for (const [name, framework] of Object.entries(frameworks)) {
   testVisits(`session of ${name}`, (sessions, handler) => {

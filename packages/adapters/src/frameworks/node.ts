@@ -90,9 +90,11 @@ export async function attachSession<Data extends object>(
         if (res.statusCode < 500) throw error
         return manager.discard(session)
       })
+      const moved = taken && session.id !== null
+      // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
+      if (moved) await ticket.end()
       headers.applyTo(head)
-      if (!taken || session.id === null) return
-      await ticket.end()
+      if (!moved) return
       const cookies = head.getHeader('Set-Cookie') as readonly string[]
       head.setHeader('Set-Cookie', [...cookies, ticket.removeCookie])
     },

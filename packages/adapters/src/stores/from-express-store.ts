@@ -1,6 +1,6 @@
-import type { SessionId, Store, StoredRecord } from '@coatcheck/core'
+import type { Store, StoredRecord } from '@coatcheck/core'
 import { Cookie } from '../express-session/cookie.ts'
-import { readRecord } from '../express-session/record-keeper.ts'
+import { answerOf, readRecord } from '../express-session/record-keeper.ts'
 import type { AnyExpressStore, ExpressStore, SessionRecord } from '../express-session/store.ts'
 
 /** Under this key of a record stands what core keeps; the rest of the record is there for the store. */
@@ -16,18 +16,13 @@ const ours = 'coatcheck'
 export function fromExpressStore(expressStore: AnyExpressStore): Store {
   const store: ExpressStore = expressStore
   return {
-    get: (id) =>
-      new Promise((resolve, reject) => {
-        readRecord(store, id, (error, record) => (error === null ? resolve(decode(record)) : reject(error)))
-      }),
-    set: (id, record) =>
-      new Promise((resolve, reject) => {
-        store.set(id, encode(record), (error?: unknown) => (error ? reject(error) : resolve()))
-      }),
-    delete: (id: SessionId) =>
-      new Promise((resolve, reject) => {
-        store.destroy(id, (error?: unknown) => (error ? reject(error) : resolve()))
-      }),
+    get: async (id) => decode(await readRecord(store, id)),
+    async set(id, record) {
+      await answerOf((done) => store.set(id, encode(record), done))
+    },
+    async delete(id) {
+      await answerOf((done) => store.destroy(id, done))
+    },
   }
 }
 

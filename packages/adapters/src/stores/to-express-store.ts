@@ -37,10 +37,12 @@ export function toExpressStore(
     version,
   })
 
-  async function find(id: SessionId): Promise<{ session: SessionRecord; version: number } | null> {
+  /** The session, unless it has ended; and the version by which the store knows what is there. */
+  async function find(id: SessionId): Promise<{ session: SessionRecord | null; version: number }> {
     const stored = await store.get(id)
-    if (stored === null || stored.expiresAt <= now()) return null
-    return { session: JSON.parse(stored.payload) as SessionRecord, version: stored.version }
+    if (stored === null) return { session: null, version: 0 }
+    const { expiresAt, payload, version } = stored
+    return { session: expiresAt > now() ? (JSON.parse(payload) as SessionRecord) : null, version }
   }
 
   /** Writes what `make` gives for the record that is there, until no other write came between. */
@@ -49,10 +51,9 @@ export function toExpressStore(
     make: (stored: SessionRecord | null) => SessionRecord | null,
   ): Promise<boolean> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const found = await find(id)
-      const next = make(found?.session ?? null)
+      const { session, version } = await find(id)
+      const next = make(session)
       if (next === null) return false
-      const version = found?.version ?? 0
       const record = recordOf(next, version + 1)
       if (!isAtomic(store)) return store.set(id, record).then(() => true)
       if (await store.compareAndSet(id, record, version)) return true
@@ -65,7 +66,7 @@ export function toExpressStore(
   const methods = {
     get(sid: string, callback: StoreCallback<SessionRecord>) {
       settle(
-        find(idOf(sid)).then((found) => found?.session),
+        find(idOf(sid)).then(({ session }) => session),
         callback,
       )
     },
