@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { connect, createServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { openCloakroom, type Goods } from '../../../../test/support/cloakroom.ts'
 import { answer, nodeServer } from '../../../../test/support/node-server.ts'
 import { testVisits } from '../../../../test/support/visits.ts'
 import { withSession } from './node.ts'
@@ -13,3 +18,35 @@ testVisits('withSession of node', (sessions, handler) =>
     }),
   ),
 )
+
+test('serves http2, where the host is a pseudo-header', async () => {
+  const { sessions } = openCloakroom()
+  const server = createServer(
+    withSession<Goods, Http2ServerRequest, Http2ServerResponse>(sessions, (_, res, session) => {
+      session.update('views', (views = 0) => views + 1)
+      res.end(`Visit ${session.get('views')}`)
+    }),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect(`http://localhost:${(server.address() as AddressInfo).port}`)
+  onTestFinished(async () => {
+    client.close()
+    await new Promise((closed) => server.close(closed))
+  })
+
+  async function visit(cookie: string): Promise<{ text: string; cookies: readonly string[] }> {
+    const stream = client.request({ ':path': '/', ...(cookie === '' ? {} : { cookie }) }).setEncoding('utf8')
+    let text = ''
+    stream.on('data', (chunk: string) => (text += chunk))
+    const [head] = (await once(stream, 'response')) as [{ 'set-cookie'?: string[] }]
+    await once(stream, 'end')
+    return { text, cookies: head['set-cookie'] ?? [] }
+  }
+
+  const first = await visit('')
+  expect(first.text).toBe('Visit 1')
+  expect(first.cookies).toEqual([expect.stringMatching(/^sid=/)])
+  const second = await visit(first.cookies[0]!.split(';')[0]!)
+  expect(second).toEqual({ text: 'Visit 2', cookies: [] })
+})

@@ -16,7 +16,11 @@ const ours = 'coatcheck'
 export function fromExpressStore(expressStore: AnyExpressStore): Store {
   const store: ExpressStore = expressStore
   return {
-    get: async (id) => decode(await readRecord(store, id)),
+    async get(id) {
+      const record = decode(await readRecord(store, id))
+      // SQL stores round to the second; the time that was asked for is the earlier one.
+      return record !== null && record.expiresAt > Date.now() ? record : null
+    },
     async set(id, record) {
       await answerOf((done) => store.set(id, encode(record), done))
     },
