@@ -15,7 +15,7 @@ export interface ExpressSessionsOptions<Data extends object> {
   readonly name?: string
   /** Path and domain of its cookie, if they were set: without them no browser gives the cookie up. */
   readonly cookie?: { readonly path?: string; readonly domain?: string }
-  /** The data of the new session (default: all of the old one, but for its cookie). */
+  /** The data of the new session, which must fit its schema (default: all of the old one, but for its cookie). */
   readonly dataOf?: (session: SessionRecord) => Partial<Data>
   /** Who is signed in, for example `(session) => session.passport?.user` (default: nobody). */
   readonly userIdOf?: (session: SessionRecord) => string | null | undefined
@@ -35,18 +35,28 @@ export function expressSessions<Data extends object = Record<string, unknown>>(
   const secrets = Array.isArray(secret) ? (secret as readonly Secret[]) : [secret as Secret]
   const removeCookie = removal(name, new Cookie(cookie))
 
-  const legacyOf = (record: SessionRecord | null): LegacySession<Data> | null =>
-    isSessionRecord(record) ? { data: dataOf(record), userId: userIdOf?.(record) ?? null } : null
+  const legacyOf = (record: SessionRecord): LegacySession<Data> => ({
+    data: dataOf(record),
+    userId: userIdOf?.(record) ?? null,
+  })
 
   return {
     find(headers) {
-      const [first] = readSessionIds(headers.cookie ?? '', name, secrets)
-      if (first === undefined) return null
+      const ids = readSessionIds(headers.cookie ?? '', name, secrets)
+      let found: string | null = null
+      if (ids.length === 0) return null
       return {
         removeCookie,
-        read: async () => legacyOf(await readRecord(store, first.sid)),
+        async read() {
+          for (const { sid } of ids) {
+            const record = await readRecord(store, sid)
+            found = sid
+            if (isSessionRecord(record)) return legacyOf(record)
+          }
+          return null
+        },
         async end() {
-          await answerOf((done) => store.destroy(first.sid, done))
+          await answerOf((done) => store.destroy(found!, done))
           onImport?.()
         },
       }

@@ -115,6 +115,14 @@ describe('the next handler', () => {
   })
 })
 
+test('what the next handler throws is an uncaught exception, whatever the store would make of it', async () => {
+  const caught = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve))
+  const req = request({ headers: { cookie } })
+  middlewareOf()(req, new ServerResponse(req), () => raise(failure))
+  expect(await caught).toBe(failure)
+  process.setUncaughtExceptionCaptureCallback(null)
+})
+
 describe('one store under two middlewares', () => {
   test('makes the sessions of each request by its own', async () => {
     const store = new MemoryStore()

@@ -20,11 +20,14 @@ function acting(actions: Partial<SessionActions> = {}): { session: Session; call
     (name: string) =>
     async (session: Session): Promise<void> =>
       void calls.push([name, session])
-  const [save, reload, destroy, regenerate] = names.map(note) as [
-    SessionActions['save'],
-    ...SessionActions['save'][],
-  ]
-  setSessionActions(req, { save, reload: reload!, destroy: destroy!, regenerate: regenerate!, ...actions })
+  const [save, reload, destroy, regenerate] = names.map(note)
+  setSessionActions(req, {
+    save: save!,
+    reload: reload!,
+    destroy: destroy!,
+    regenerate: regenerate!,
+    ...actions,
+  })
   return { session: new Session(req), calls }
 }
 

@@ -3,16 +3,19 @@ import type { Cookie } from './cookie.ts'
 /** Called when the work is done; with the error, if it failed. */
 export type SessionCallback = (error?: unknown) => void
 
+/** Whether the caller has asked to be told of a failure, by a callback or by looking at the promise. */
+export type Told = () => boolean
+
 /** What the methods of a session do for the request that it belongs to. */
 export interface SessionActions {
   /** Writes what was changed. */
-  save(session: Session): Promise<void>
+  save(session: Session, told: Told): Promise<void>
   /** Puts a new session with what is stored on the request. */
   reload(session: Session): Promise<void>
   /** Takes the session off the request, at once, then out of the store. */
-  destroy(session: Session): Promise<void>
+  destroy(session: Session, told: Told): Promise<void>
   /** Ends the session and puts a new, empty one on the request. */
-  regenerate(session: Session): Promise<void>
+  regenerate(session: Session, told: Told): Promise<void>
 }
 
 /** What a session needs to know of its request. */
@@ -105,11 +108,12 @@ function settle<Self extends Session>(
 ): Self | Promise<void> {
   const actions = actionsByRequest.get(session.req) ?? storeActions
   // Asynchronous, so that what an action throws is a failure of the work as well; it still starts at once.
-  const work = (async () => actions[action](session))()
+  let told = typeof callback === 'function'
+  const work = (async () => actions[action](session, () => told))()
   if (typeof callback !== 'function') {
-    // Whoever looks at the promise is told of the failure. Nobody has to look.
+    // Nobody has to look at the promise.
     work.catch(() => {})
-    return work
+    return new NotingPromise(work, () => (told = true))
   }
   // On the next tick, out of the promise: what the callback throws is an uncaught exception, as in express-session.
   work.then(
@@ -149,4 +153,24 @@ function called(method: (done: SessionCallback) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     method((error) => (error ? reject(error) : resolve()))
   })
+}
+
+/** A promise that notes when somebody looks at it. `await` looks at any promise that is not of the built-in class. */
+class NotingPromise extends Promise<void> {
+  static override readonly [Symbol.species] = Promise
+  readonly #note: () => void
+
+  constructor(work: Promise<void>, note: () => void) {
+    super((resolve, reject) => void work.then(resolve, reject))
+    this.#note = note
+    super.then(undefined, () => {})
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable: a promise has it; this one listens.
+  override then<Result = void, Failure = never>(
+    ...handlers: Parameters<Promise<void>['then']>
+  ): Promise<Result | Failure> {
+    this.#note()
+    return super.then(...handlers) as Promise<Result | Failure>
+  }
 }

@@ -124,6 +124,14 @@ describe('a new session', () => {
     expect(await find(session.id)).toMatchObject({ views: 1 })
   })
 
+  test('that is ended leaves no trace: the browser has no cookie to lose', async () => {
+    const { store } = await openStore()
+    const { head, session } = await arrive(store)
+    await session.destroy()
+    expect(await head()).toEqual([])
+    expect(Object.keys(store.sessions)).toEqual(['sid'])
+  })
+
   test('is refused when it has no id', async () => {
     const { store } = await openStore()
     for (const id of ['', undefined, 5]) {

@@ -1,13 +1,13 @@
 import type { NodeResponse, OnEvent, SessionId } from '@coatcheck/core'
 import { contentsOf, merged, type Contents } from './contents.ts'
-import { appendCookie, cookieFor, removal } from './cookie-field.ts'
+import { appendCookie, cookieFor, removal, sendCookie } from './cookie-field.ts'
 import type { Cookie, CookieOptions } from './cookie.ts'
 import type { Policy } from './options.ts'
 import type { Change, RecordKeeper } from './record-keeper.ts'
-import { currentSession, insecurity, isSecure, type SessionedRequest } from './request.ts'
-import { Session, setSessionActions } from './session.ts'
+import { currentSession, type SessionedRequest } from './request.ts'
+import { Session, setSessionActions, type Told } from './session.ts'
 import { recordOf, shows, snapshotOf, type Snapshot } from './snapshot.ts'
-import { sign, type Secret, type SignedId } from './signature.ts'
+import type { Secret, SignedId } from './signature.ts'
 import { createSessionOf, type SessionRecord } from './store.ts'
 
 /** One request between its arrival and the end of its response. */
@@ -37,7 +37,7 @@ export interface VisitContext {
 }
 
 export function createVisit(req: SessionedRequest, context: VisitContext): Visit {
-  const { keeper, policy, presented, report, secret } = context
+  const { keeper, policy, presented, report } = context
   const { store } = policy
   /** As the request found it. */
   let original: Snapshot | null = null
@@ -45,8 +45,8 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   let stored: Snapshot | null = null
   let savedHere = false
   /** What could not be saved, as the handler has been told: the page that it sends is its answer to that. */
-  let failed: Snapshot | null = null
-  let decided = false
+  let failed: (Snapshot & { readonly told: Told }) | null = null
+  let broken: { readonly error: unknown; readonly told: Told } | null = null
   let touched = false
   let destroyed = false
   /** The cookie of the latest session, for removing it. */
@@ -112,11 +112,11 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     return (record) => merged(record, session, before.contents, now.contents, cookie)
   }
 
-  async function saveOnRequest(session: Session, contents: Contents): Promise<void> {
+  async function saveOnRequest(session: Session, contents: Contents, told: Told): Promise<void> {
     try {
       await save(session, contents)
     } catch (error) {
-      if (!decided) failed = snapshotOf(session, contents)
+      failed = { ...snapshotOf(session, contents), told }
       throw error
     }
   }
@@ -145,24 +145,17 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     return session.cookie.expires != null && isModified(session, contents)
   }
 
-  function setCookie(head: NodeResponse, session: Session): void {
-    if (!session.cookie.secure || isSecure(req, policy.proxy)) {
-      appendCookie(head, session.cookie.serialize(policy.name, `s:${sign(session.id, secret)}`))
-    } else {
-      report({ type: 'insecure', ...insecurity(req, policy.proxy) })
-    }
-  }
-
   function settle(head: NodeResponse): void | Promise<void> {
+    if (broken?.told() === false) throw broken.error
     const session = currentSession(req)
     if (session === null) return leave(head)
     touchOnce(session)
     const contents = contentsOf(session)
     const carries = wantsCookie(session, contents)
     const conclude = (alive: boolean): void => {
-      if (alive && carries) setCookie(head, session)
+      if (alive && carries) sendCookie(head, req, session, context)
     }
-    if (shows(failed, session.id, contents)) return undefined
+    if (failed?.told() === true && shows(failed, session.id, contents)) return undefined
     if (shouldSave(session, contents)) return save(session, contents).then(conclude)
     if (!isReturning() || stored === null) return conclude(true)
     return touch(session, stored, carries).then(conclude)
@@ -188,6 +181,14 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     )
   }
 
+  /** Keeps a failure of which nobody may have been told: who logs out and does not wait must not see a page that says so. */
+  function noted(work: Promise<void>, told: Told): Promise<void> {
+    return work.catch((error: unknown) => {
+      broken = { error, told }
+      throw error
+    })
+  }
+
   /** Lets the response wait for what the handler began, whether or not the handler waits for it. */
   function tracked<Result>(work: Promise<Result>): Promise<Result> {
     const all = Promise.allSettled([working, work]).finally(() => {
@@ -202,17 +203,17 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
   }
 
   setSessionActions(req, {
-    save: (session) => {
+    save: (session, told) => {
       touchOnce(session)
-      return tracked(saveOnRequest(session, contentsOf(session)))
+      return tracked(saveOnRequest(session, contentsOf(session), told))
     },
     reload: ({ id }) => tracked(reload(id)),
-    destroy: (session) => {
+    destroy: (session, told) => {
       delete req.session
       cookie = session.cookie
-      return tracked(destroy(session.id))
+      return tracked(noted(destroy(session.id), told))
     },
-    regenerate: (session) => tracked(destroy(session.id).finally(generate)),
+    regenerate: ({ id }, told) => tracked(noted(destroy(id), told).finally(generate)),
   })
 
   async function reload(sid: string): Promise<void> {
@@ -235,7 +236,6 @@ export function createVisit(req: SessionedRequest, context: VisitContext): Visit
     generate,
     inflate,
     beforeHead(head) {
-      decided = true
       return afterWork(() => {
         try {
           return settle(head)?.catch(tolerate)

@@ -93,7 +93,7 @@ describe('a request sends', () => {
 })
 
 describe('the sessions of one user among 100 000', () => {
-  const store = redisStore(client, { prefix: 'many:' })
+  const store = redisStore(client, { prefix: 'many:', timeout: 30_000 })
   const until = Date.now() + 3_600_000
   const recordOf = (userId: string): StoredRecord => ({ payload: '{}', expiresAt: until, userId, version: 1 })
   const idOf = (at: number): SessionId => `${at}`.padStart(43, 'n') as SessionId
