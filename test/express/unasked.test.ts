@@ -15,16 +15,16 @@ const begin: Page = (req, res) => {
 const pages: Readonly<Record<string, Page>> = {
   '/': begin,
   '/destroy': (req, res) => {
-    req.session.destroy()
+    void req.session.destroy()
     res.redirect('/')
   },
   '/regenerate': (req, res) => {
-    req.session.regenerate()
+    void req.session.regenerate()
     res.redirect('/')
   },
   '/save': (req, res) => {
     req.session.views = 2
-    req.session.save()
+    void req.session.save()
     res.redirect('/')
   },
 }

@@ -166,7 +166,7 @@ class NotingPromise extends Promise<void> {
     super.then(undefined, () => {})
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable: a promise has it; this one listens.
+  // oxlint-disable-next-line unicorn/no-thenable -- A promise has it; this one listens.
   override then<Result = void, Failure = never>(
     ...handlers: Parameters<Promise<void>['then']>
   ): Promise<Result | Failure> {
