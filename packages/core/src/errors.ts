@@ -8,11 +8,15 @@ export type SessionErrorCode =
   | 'ERR_SESSION_DATA'
   /** The store failed or gave no answer; `cause` is the store's own error. */
   | 'ERR_SESSION_STORE'
+  /** Something sensitive needs a fresher or a stronger proof of who the user is. */
+  | 'ERR_SESSION_STEP_UP'
+  /** The user has as many sessions as `maxSessions` allows: nothing was written. */
+  | 'ERR_SESSION_LIMIT'
   /** Other requests kept changing the session, and this one never got its turn. */
   | 'ERR_SESSION_CONFLICT'
 
 /**
- * The only error that coatcheck throws. Its `code` is stable; neither the message nor any property ever
+ * The error that coatcheck throws. Its `code` is stable; neither the message nor any property ever
  * holds a token, a proof or a secret.
  */
 export class SessionError extends Error {

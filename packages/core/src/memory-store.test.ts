@@ -310,3 +310,26 @@ test('any sequence of calls does what it does to a plain list', async () => {
     { seed: 4, numRuns: 500 },
   )
 })
+
+test('who watches hears of what is removed or nobody’s, once it can be read, and of nothing else', async () => {
+  const { store } = open({ maxEntries: 2 })
+  const heard: string[] = []
+  const stop = await store.watch(
+    (id) => void store.get(id!).then((now) => heard.push(`${id} ${now?.version}`)),
+  )
+  await store.set(idOf('a'), recordOf({ userId: 'ada' }))
+  await store.compareAndSet(idOf('a'), recordOf({ userId: 'ada', version: 2 }), 1)
+  await store.compareAndSet(idOf('a'), recordOf({ version: 9 }), 1)
+  await store.delete(idOf('b'))
+  expect(heard).toEqual([])
+  await store.compareAndSet(idOf('a'), recordOf({ version: 3 }), 2)
+  expect(heard).toEqual(['id-a 3'])
+  await store.compareAndSet(idOf('a'), null, 3)
+  for (const name of ['c', 'd']) await store.set(idOf(name), recordOf({ userId: 'ada' }))
+  await store.deleteByUser('ada', idOf('d'))
+  for (const name of ['e', 'f']) await store.set(idOf(name), recordOf())
+  expect(heard.slice(1)).toEqual(['id-a undefined', 'id-c undefined', 'id-d undefined'])
+  stop()
+  await store.delete(idOf('f'))
+  expect(heard).toHaveLength(4)
+})

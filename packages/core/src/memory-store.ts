@@ -1,6 +1,7 @@
 import type { SessionId } from './crypto/token.ts'
 import { check } from './errors.ts'
 import type { AtomicStore, StoredRecord, UserIndexedStore } from './store/store.ts'
+import type { WatchableStore } from './store/watchable-store.ts'
 
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
@@ -11,7 +12,7 @@ export interface MemoryStoreOptions {
 }
 
 /** A store in the memory of one process. */
-export interface MemoryStore extends AtomicStore, UserIndexedStore {
+export interface MemoryStore extends AtomicStore, UserIndexedStore, WatchableStore {
   /** How many records are held, expired ones that have not been swept yet included. */
   readonly size: number
 }
@@ -34,6 +35,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   /** In order of use, the oldest first. */
   const records = new Map<SessionId, StoredRecord>()
   const idsByUser = new Map<string, Set<SessionId>>()
+  const listeners = new Set<(id: SessionId) => void>()
   let sweeper = records.entries()
 
   function live(id: SessionId): StoredRecord | null {
@@ -42,11 +44,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   }
 
   function put(id: SessionId, record: StoredRecord): void {
-    remove(id)
+    const known = unlink(id)
     records.set(id, record)
     if (record.userId !== null) {
       const ids = idsByUser.get(record.userId) ?? new Set()
       idsByUser.set(record.userId, ids.add(id))
+    } else if (known) {
+      // Only a record without a user can be one that was given up.
+      announce(id)
     }
     sweep()
     for (const oldest of records.keys()) {
@@ -56,12 +61,20 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   }
 
   function remove(id: SessionId): void {
+    if (unlink(id)) announce(id)
+  }
+
+  function announce(id: SessionId): void {
+    for (const listener of listeners) listener(id)
+  }
+
+  /** @returns Whether there was a record. */
+  function unlink(id: SessionId): boolean {
     const userId = records.get(id)?.userId ?? null
-    records.delete(id)
-    if (userId === null) return
-    const ids = idsByUser.get(userId)
+    const ids = userId === null ? undefined : idsByUser.get(userId)
     ids?.delete(id)
-    if (ids?.size === 0) idsByUser.delete(userId)
+    if (userId !== null && ids?.size === 0) idsByUser.delete(userId)
+    return records.delete(id)
   }
 
   function sweep(): void {
@@ -117,6 +130,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       const doomed = liveOf(userId).filter(([id]) => id !== except)
       for (const [id] of doomed) remove(id)
       return doomed.length
+    },
+    async watch(listener) {
+      // One of its own: the same function may be given twice.
+      const own = (id: SessionId): void => listener(id)
+      listeners.add(own)
+      return () => void listeners.delete(own)
     },
   }
 }

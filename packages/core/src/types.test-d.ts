@@ -8,6 +8,7 @@ import {
   type CookieOptions,
   type Duration,
   type LifetimeOptions,
+  type LoginFacts,
   type Secrets,
   type Session,
   type SessionData,
@@ -36,7 +37,7 @@ declare const sessions: SessionManager<Data>
 declare const strange: Session<{ other: number }>
 const secrets: Secrets = ['a secret']
 
-test('a ring of no secrets does not compile', () => {
+test('ASVS-9.1.3 a ring of no secrets does not compile', () => {
   createSessionManager({ secrets: ['one'], store })
   createSessionManager({ secrets: ['newest', 'older', 'oldest'], store })
   // @ts-expect-error the ring is empty
@@ -47,6 +48,15 @@ test('a ring of no secrets does not compile', () => {
   createSessionManager({ secrets: [undefined as string | undefined], store })
   // @ts-expect-error a ring is an array
   createSessionManager({ secrets: 'one', store })
+  // @ts-expect-error a scheduled secret has a secret
+  createSessionManager({ secrets: [{ notBefore: '2026-11-21' }], store })
+  // @ts-expect-error milliseconds are no date
+  createSessionManager({ secrets: [{ secret: 'one', notBefore: 1 }], store })
+  createSessionManager({ secrets: ['new', { secret: 'old', retireAfter: new Date() }], store })
+  createSessionManager({ secrets: async () => ['one'], store })
+  createSessionManager({ secrets: { load: () => ['one'], refreshEvery: '1m' }, store })
+  // @ts-expect-error a vault that may have none gives no ring
+  createSessionManager({ secrets: async () => [] as string[], store })
   // @ts-expect-error there are no defaults for secrets
   createSessionManager({ store })
   // @ts-expect-error nor for the store
@@ -66,7 +76,7 @@ test('an id is not a token, a token is not an id, and text is neither', () => {
   void store.get('text')
 })
 
-test('no public type hands a token out', () => {
+test('ASVS-3.3.4 no public type hands a token out', () => {
   expectTypeOf<Session['id']>().toEqualTypeOf<SessionId | null>()
   expectTypeOf<Extract<SessionEvent, { type: 'login' }>['previous']>().toEqualTypeOf<SessionId | null>()
   expectTypeOf<keyof StoredRecord>().toEqualTypeOf<'payload' | 'expiresAt' | 'userId' | 'version'>()
@@ -107,10 +117,11 @@ test('keys and values of a session are those of its data', () => {
   session.update('views', async () => 1)
 })
 
-test('what a session is cannot be assigned', () => {
+test('ASVS-7.2.4 NIST-5.1-aal what a session is cannot be assigned', () => {
   expectTypeOf(session.userId).toEqualTypeOf<string | null>()
   expectTypeOf(session.expiresAt).toEqualTypeOf<Date>()
-  expectTypeOf(session.login).parameters.toEqualTypeOf<[userId: string]>()
+  expectTypeOf(session.login).parameter(0).toEqualTypeOf<string>()
+  expectTypeOf(session.login).parameter(1).toEqualTypeOf<LoginFacts | undefined>()
   // @ts-expect-error only login binds a user (ASVS 7.2.4)
   session.userId = 'ada'
   // @ts-expect-error only login and rotate change the id
@@ -206,10 +217,10 @@ test('durations are written with their unit', () => {
   createSessionManager({ secrets, store, lifetime: { absolute: '1 week' } })
   // @ts-expect-error sixty of what?
   createSessionManager({ secrets, store, rotationGrace: 60 })
-  expectTypeOf<keyof LifetimeOptions>().toEqualTypeOf<'idle' | 'absolute'>()
+  expectTypeOf<keyof LifetimeOptions>().toEqualTypeOf<'idle' | 'absolute' | 'nist' | 'renewEvery'>()
 })
 
-test('the cookie has no switch for what is always so', () => {
+test('ASVS-3.3.1 ASVS-3.3.4 the cookie has no switch for what is always so', () => {
   expectTypeOf<keyof CookieOptions>().toEqualTypeOf<
     'name' | 'path' | 'domain' | 'sameSite' | 'partitioned' | 'priority' | 'persistent'
   >()

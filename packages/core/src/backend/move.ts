@@ -1,5 +1,7 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
-import type { LiveRecord, SessionState } from '../session/session.ts'
+import type { PreviousId } from '../session/record.ts'
+import type { LiveRecord, SessionState } from '../session/state.ts'
+import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type Found } from './session-records.ts'
 import { gone, update, type Backend } from './store-backend.ts'
@@ -12,16 +14,16 @@ interface Heir {
 }
 
 /**
- * Gives the session a new id, for `rotate` and `login`. The new record is written first, then the old one becomes
- * a tombstone by a conditional write. If that write is lost, the session has changed or ended meanwhile, and the
- * new record follows suit.
+ * Gives the session a new id, for `rotate`, `renewEvery` and `login`. The new record is written first, then the old
+ * one becomes a tombstone by a conditional write. If that write is lost, the session has changed or ended meanwhile,
+ * and the new record follows suit.
  */
 export async function move(
   backend: Backend,
   state: SessionState,
   origin: LiveRecord,
 ): Promise<LiveRecord | null> {
-  const successor = newSessionId()
+  const successor = (state.nextId ??= newSessionId())
   try {
     return await moveTo(successor, backend, state, origin)
   } catch (error) {
@@ -38,20 +40,26 @@ async function moveTo(
   origin: LiveRecord,
 ): Promise<LiveRecord | null> {
   const { guard, onEvent, records, rotationGrace } = backend
-  const graceUntil = state.login === null ? state.now + rotationGrace : 0
+  const { change } = state
+  const graceUntil = change === null ? state.now + rotationGrace : 0
   let from: LiveRecord | null = origin
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const record = await rebuild(state, from?.record, guard)
+    const previous = graceUntil > 0 ? predecessor(from!, graceUntil) : null
+    const record = { ...(await rebuild(state, from?.record, guard)), issuedAt: state.now, previous }
     if (!(await records.write(successor, record, attempt - 1))) return gone(backend, origin.id)
     const moved: LiveRecord = { id: successor, version: attempt, record, migrated: false }
-    // A login whose session has ended meanwhile holds all the same, but brings nothing over from it.
     if (from === null) return announce(backend, state, moved, null)
     const found = await records.bury(from, { successor, graceUntil })
     if (isMoved(found) && found.successor === successor) return announce(backend, state, moved, from.id)
-    const { live, rejoin } = await heirOf(backend, found, state.login)
+    const { live, rejoin } = await heirOf(backend, found, state, origin)
     if (rejoin) {
       await records.remove(successor, true)
       return live === null ? gone(backend, origin.id) : update(backend, state, live)
+    }
+    // A login holds although its session has ended meanwhile, but brings nothing over from it.
+    if (live === null && change?.kind !== 'login') {
+      await records.remove(successor, true)
+      return gone(backend, origin.id)
     }
     if (live !== null) onEvent({ type: 'conflict', id: live.id, attempt })
     from = live
@@ -59,7 +67,17 @@ async function moveTo(
   throw conflictError()
 }
 
-async function heirOf({ records }: Backend, found: Found, login: string | null): Promise<Heir> {
+function predecessor({ id, record }: LiveRecord, until: number): PreviousId {
+  const { first, turns } = record.previous ?? { first: id, turns: 0 }
+  return { id, until, first, turns: turns + 1 }
+}
+
+async function heirOf(
+  { records }: Backend,
+  found: Found,
+  { change }: SessionState,
+  origin: LiveRecord,
+): Promise<Heir> {
   if (isLive(found)) return { live: found, rejoin: false }
   let at: Found = found
   let superseded = false
@@ -68,19 +86,23 @@ async function heirOf({ records }: Backend, found: Found, login: string | null):
     at = await records.find(at.successor)
   }
   const live = isLive(at) ? at : null
-  if (!superseded) return { live, rejoin: login === null }
-  const sameUser = login !== null && live?.record.userId === login
-  return { live: sameUser ? live : null, rejoin: sameUser || login === null }
+  if (change === null) return { live: superseded ? null : live, rejoin: true }
+  if (!superseded) return { live, rejoin: false }
+  const sameUser = live?.record.userId === change.userId
+  // What a login began is for those who log in too; the former id alone, with whatever else, leads nobody there.
+  const sameLogin = live?.record.auth?.handle === origin.record.auth?.handle
+  const rejoin = sameUser && (change.kind === 'login' || sameLogin)
+  return { live: rejoin ? live : null, rejoin }
 }
 
 function announce(
   { onEvent }: Backend,
-  { login }: SessionState,
+  { change, rotate }: SessionState,
   live: LiveRecord,
   previous: SessionId | null,
 ): LiveRecord {
   const { id } = live
-  if (login !== null) onEvent({ type: 'login', id, previous, userId: login })
-  else if (previous !== null) onEvent({ type: 'rotated', id, previous })
+  if (change !== null) authEvents(change, id, previous).forEach(onEvent)
+  else if (previous !== null) onEvent({ type: rotate ? 'rotated' : 'renewed', id, previous })
   return live
 }

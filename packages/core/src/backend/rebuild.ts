@@ -1,6 +1,7 @@
+import { authAfter } from '../session/authentication.ts'
 import type { SessionRecord } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
-import type { SessionState } from '../session/session.ts'
+import type { SessionState } from '../session/state.ts'
 import { noValues } from '../session/values.ts'
 
 /**
@@ -8,7 +9,7 @@ import { noValues } from '../session/values.ts'
  * its visit noted. Rejects with `ERR_SESSION_DATA` when the data could not be loaded again.
  */
 export async function rebuild(
-  { login, now, working }: SessionState,
+  { change, now, working }: SessionState,
   before: SessionRecord | undefined,
   guard: DataGuard,
 ): Promise<SessionRecord> {
@@ -17,8 +18,11 @@ export async function rebuild(
   return {
     createdAt: before?.createdAt ?? now,
     seenAt: Math.max(before?.seenAt ?? 0, now),
-    authenticatedAt: login === null ? (before?.authenticatedAt ?? null) : now,
-    userId: login ?? before?.userId ?? null,
+    authenticatedAt: change?.at ?? before?.authenticatedAt ?? null,
+    userId: change?.userId ?? before?.userId ?? null,
+    auth: authAfter(change, before?.auth ?? null),
+    issuedAt: before?.issuedAt ?? now,
+    previous: before?.previous ?? null,
     values,
   }
 }

@@ -7,11 +7,12 @@ import {
   encodeRecord,
   encodeTombstone,
   isTombstone,
+  ownerOf,
   type SessionRecord,
   type Tombstone,
 } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
-import type { LiveRecord } from '../session/session.ts'
+import type { LiveRecord } from '../session/state.ts'
 import type { GuardedStore } from './guarded-store.ts'
 
 /** What is found under an id: a live session, where it went, or why there is none. */
@@ -86,7 +87,7 @@ export function createSessionRecords(
 
     write(id, record, version) {
       const expiresAt = deadlineOf(record, lifetime)
-      const next = { payload: encodeRecord(record), expiresAt, userId: record.userId, version: version + 1 }
+      const next = { payload: encodeRecord(record), expiresAt, userId: ownerOf(record), version: version + 1 }
       return store.compareAndSet(id, next, version)
     },
 

@@ -2,7 +2,8 @@ import { newSessionId, type SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
 import type { OnEvent, RejectionReason } from '../manager/events.ts'
 import type { DataGuard } from '../session/schema.ts'
-import type { LiveRecord, SessionState } from '../session/session.ts'
+import type { LiveRecord, SessionState } from '../session/state.ts'
+import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type SessionRecords } from './session-records.ts'
 
@@ -40,7 +41,7 @@ export async function open({ now, onEvent, records }: Backend, id: SessionId): P
 /** Begins a session, and ends the one that it takes the place of after a `destroy`. */
 export async function create(backend: Backend, state: SessionState): Promise<LiveRecord> {
   const { guard, onEvent, records } = backend
-  const id = newSessionId()
+  const id = (state.nextId ??= newSessionId())
   const record = await rebuild(state, undefined, guard)
   try {
     if (!(await records.write(id, record, 0))) {
@@ -56,7 +57,7 @@ export async function create(backend: Backend, state: SessionState): Promise<Liv
     throw error
   }
   onEvent({ type: 'created', id, userId: record.userId })
-  if (state.login !== null) onEvent({ type: 'login', id, previous: null, userId: state.login })
+  if (state.change !== null) authEvents(state.change, id, null).forEach(onEvent)
   return { id, version: 1, record, migrated: false }
 }
 

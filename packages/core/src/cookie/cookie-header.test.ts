@@ -30,7 +30,7 @@ function createRandom(seed: number): (below: number) => number {
 const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers'
 
 test.each(vectors.cookie.map((vector) => ({ ...vector, shown: vector.header.slice(0, 40) })))(
-  'RFC6265bis-$clause: $shown',
+  'RFC6265bis-4.1.1 RFC6265bis-4.2.1 RFC6265bis-4.2.2 RFC6265bis-5.4 RFC6265bis-5.6 RFC6265bis-6.1 the values are those of their vector, $clause: $shown',
   ({ header, name, values }) => {
     expect(cookieValues(header, name)).toEqual(values)
     // The reference is only worth something if it passes as well.
@@ -49,7 +49,7 @@ const name = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,5}$/)
 const blanks = fc.stringMatching(/^[ \t]{0,3}$/)
 const value = fc.string({ unit: 'grapheme' }).map((text) => trim(text.replaceAll(';', '')))
 
-test('the values of a name come back in order, whatever blanks surround them', () => {
+test('RFC6265bis-4.2.1 RFC6265bis-5.6 the values of a name come back in order, whatever blanks surround them', () => {
   const pair = fc.record({ name, value, blanks: fc.tuple(blanks, blanks, blanks, blanks) })
   fc.assert(
     fc.property(fc.array(pair, { minLength: 1, maxLength: 12 }), (pairs) => {

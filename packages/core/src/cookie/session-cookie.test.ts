@@ -137,13 +137,48 @@ test.each([
   expect(browser.header('https://app.example.com/a', now) !== '').toBe(stored)
 })
 
-test('the default is a cookie of this host alone, out of reach for scripts, until the browser closes', () => {
+test('ASVS-3.3.2 ASVS-3.3.3 ASVS-3.3.4 NIST-5.1-browser NIST-5.1.1 the default is a cookie of this host alone, out of reach for scripts, until the browser closes', () => {
   const { secure } = createSessionCookies({})
   expect(secure.name).toBe('__Host-Http-sid')
   expect(secure.set('v', hour)).toBe('__Host-Http-sid=v; Path=/; Secure; HttpOnly; SameSite=Lax')
   expect(secure.remove()).toBe(
     '__Host-Http-sid=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; HttpOnly; SameSite=Lax',
   )
+})
+
+test('CSC-name no default name tells which library it is', () => {
+  const { loopback, secure } = createSessionCookies({})
+  for (const { name, set } of [loopback, secure]) {
+    expect(name).toMatch(/^(?:__Host-Http-)?sid$/)
+    expect(set('v', hour)).not.toMatch(/coat|check/i)
+  }
+})
+
+const kept = 'Max-Age=3600; Expires=Thu, 01 Jan 2026 01:00:00 GMT; '
+
+test.each([
+  [false, true, kept],
+  [false, false, ''],
+  [false, null, ''],
+  [false, undefined, ''],
+  [true, true, kept],
+  [true, false, ''],
+  [true, null, kept],
+  [true, undefined, kept],
+])(
+  'NIST-5.1-browser persistent %s, remember %s: a session decides for itself whether its cookie stays',
+  (persistent, remember, life) => {
+    const { loopback, secure } = createSessionCookies({ persistent })
+    expect(secure.set('v', hour, remember)).toBe(
+      `__Host-Http-sid=v; Path=/; ${life}Secure; HttpOnly; SameSite=Lax`,
+    )
+    expect(loopback.set('v', hour, remember)).toBe(`sid=v; Path=/; ${life}HttpOnly; SameSite=Lax`)
+  },
+)
+
+test('a remembered cookie lives for 400 days at most', () => {
+  const decades = { from: now, until: now + 1e12 }
+  expect(createSessionCookies({}).secure.set('v', decades, true)).toContain(`; Max-Age=${maxCookieAge};`)
 })
 
 test.each<[CookieOptions, string]>([
@@ -186,7 +221,7 @@ test.each([
   expect([secure.name, loopback.name]).toEqual([name, onLoopback])
 })
 
-test('every attribute that is asked for is set, and repeated by the deletion', () => {
+test('RFC6265bis-4.1.2 every attribute that is asked for is set, and repeated by the deletion', () => {
   const { secure } = createSessionCookies({
     name: '__Secure-coat',
     path: '/account',
@@ -254,12 +289,15 @@ test.each<[string, CookieOptions]>([
   ['cookie.priority', { priority: 'high' as 'High' }],
   ['cookie.partitioned', { partitioned: true }],
   ['cookie.partitioned', { partitioned: true, sameSite: 'Strict' }],
-])('RFC6265bis-5.7 %s is to blame in %j, which browsers would refuse or cut', (option, options) => {
-  const make = () => createSessionCookies(options)
-  expect(make).toThrow(SessionError)
-  expect(make).toThrow(expect.objectContaining({ code: 'ERR_SESSION_CONFIG' }))
-  expect(make).toThrow(option)
-})
+])(
+  'RFC6265bis-4.1.3 RFC6265bis-5.7 %s is to blame in %j, which browsers would refuse or cut',
+  (option, options) => {
+    const make = () => createSessionCookies(options)
+    expect(make).toThrow(SessionError)
+    expect(make).toThrow(expect.objectContaining({ code: 'ERR_SESSION_CONFIG' }))
+    expect(make).toThrow(option)
+  },
+)
 
 test.each<[CookieOptions, string]>([
   [{ name: 'Sid0_~!' }, 'Sid0_~!=v; Path=/'],
@@ -275,14 +313,14 @@ test.each<[CookieOptions, string]>([
 })
 
 test.each(vectors.setCookie.filter(({ header }) => header === 'refused'))(
-  'RFC6265bis-$clause is refused at construction',
+  'RFC6265bis-4.1.1 RFC6265bis-4.1.2.3 RFC6265bis-5.4 RFC6265bis-5.6 RFC6265bis-5.7 its vector is refused at construction, $clause',
   ({ name, attributes }) => {
     const { secure: _, httpOnly: __, ...options } = attributes
     expect(() => createSessionCookies({ name, ...(options as CookieOptions) })).toThrow(SessionError)
   },
 )
 
-test('the name may be as long as 4096 bytes with a token allow, and not longer', () => {
+test('ASVS-3.3.5 ASVS-4.2.5 RFC6265bis-6.1 the name may be as long as 4096 bytes with a token allow, and not longer', () => {
   const name = `__Host-${'n'.repeat(4096 - 87 - 7)}`
   const { secure } = createSessionCookies({ name })
   const token = 't'.repeat(87)
@@ -318,7 +356,7 @@ const anyOptions = fc.record(
   { requiredKeys: [] },
 )
 
-test('RFC6265bis-5.7 what is not refused at construction is stored, sent back, read, and removed', () => {
+test('ASVS-3.3.1 ASVS-3.3.3 RFC6265bis-5.7 what is not refused at construction is stored, sent back, read, and removed', () => {
   let accepted = 0
   const places = [
     ['secure', 'https://app.example.com/account/me'],

@@ -24,15 +24,23 @@ export interface CookieOptions {
   readonly partitioned?: boolean
   /** Which cookies Chromium evicts last when a jar overflows (default: the browser's). */
   readonly priority?: 'Low' | 'Medium' | 'High'
-  /** Keeps the cookie when the browser closes, until the session's absolute limit but at most 400 days (default false). */
+  /**
+   * Keeps the cookie when the browser closes, until the session's absolute limit but at most 400 days (default false).
+   * A login that says `remember` decides for its session.
+   */
   readonly persistent?: boolean
 }
 
 /** The session cookie on one kind of transport. */
 export interface SessionCookie {
   readonly name: string
-  /** The field that sets it; `life` counts when the cookie is persistent. */
-  set(value: string, life: CookieLife): string
+  /**
+   * The field that sets it.
+   *
+   * @param life Counts when the cookie outlives the browser.
+   * @param remember Whether it does; null or nothing leaves that to the option `persistent`.
+   */
+  set(value: string, life: CookieLife, remember?: boolean | null): string
   /** The field that removes it. */
   remove(): string
 }
@@ -98,7 +106,8 @@ export function createSessionCookies(options: CookieOptions): SessionCookies {
 function cookieOf(name: string, attributes: CookieAttributes, persistent: boolean): SessionCookie {
   return {
     name,
-    set: (value, life) => serializeSetCookie(name, value, persistent ? { ...attributes, life } : attributes),
+    set: (value, life, remember) =>
+      serializeSetCookie(name, value, (remember ?? persistent) ? { ...attributes, life } : attributes),
     remove: () => serializeDeletion(name, attributes),
   }
 }

@@ -14,7 +14,7 @@ function attributesOf({ maxAge, ...rest }: VectorAttributes): CookieAttributes {
 }
 
 test.each(vectors.setCookie.filter(({ header }) => header !== 'refused'))(
-  'RFC6265bis-$clause: $header',
+  'RFC6265bis-4.1.2 RFC6265bis-4.1.2.2 RFC6265bis-4.1.2.3 RFC6265bis-4.1.2.4 RFC6265bis-4.1.2.5 RFC6265bis-4.1.2.7 RFC6265bis-4.1.3 RFC6265bis-5.5 the field is the one of its vector, $clause: $header',
   ({ name, value, attributes, header }) => {
     const given = attributesOf(attributes as VectorAttributes)
     const field = value === '' ? serializeDeletion(name, given) : serializeSetCookie(name, value, given)
@@ -41,7 +41,7 @@ function attributeNames(field: string): string[] {
     .map((attribute) => attribute.split('=')[0]!)
 }
 
-test('a cookie without a life ends with the browser', () => {
+test('NIST-5.1-browser a cookie without a life ends with the browser', () => {
   expect(attributeNames(serializeSetCookie('sid', 'v', plain))).toEqual([
     'Path',
     'Secure',
@@ -50,7 +50,7 @@ test('a cookie without a life ends with the browser', () => {
   ])
 })
 
-test('a prefixed deletion repeats every attribute', () => {
+test('RFC6265bis-4.1.2 a prefixed deletion repeats every attribute', () => {
   expect(serializeDeletion('__Secure-sid', everything)).toBe(
     '__Secure-sid=; Path=/account; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; ' +
       'Secure; HttpOnly; SameSite=None; Partitioned; Priority=High',

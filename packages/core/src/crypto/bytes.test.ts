@@ -14,7 +14,7 @@ test.each([
   ['fooba', 'Zm9vYmE'],
   ['foobar', 'Zm9vYmFy'],
   ['>>>???', 'Pj4-Pz8_'],
-])('RFC4648-10 %j in base64url is %j', (text, encoded) => {
+])('%j in base64url is %j, as RFC 4648 §10 has it', (text, encoded) => {
   expect(toBase64url(utf8(text))).toBe(encoded)
   expect(fromBase64url(encoded)).toEqual(utf8(text))
 })

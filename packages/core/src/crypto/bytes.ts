@@ -16,6 +16,11 @@ export function toBase64url(bytes: Bytes): string {
     .replaceAll('=', '')
 }
 
+/** So many random bytes from the runtime's secure source, as base64url (ASVS 11.5.1). */
+export function randomText(bytes: number): string {
+  return toBase64url(crypto.getRandomValues(new Uint8Array(bytes)))
+}
+
 /** The bytes of a base64url text whose grammar has been checked already. */
 export function fromBase64url(text: string): Bytes {
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))

@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest'
 import { SessionError } from '../errors.ts'
 import { fromBase64url, toBase64url, utf8, type Bytes } from './bytes.ts'
-import { createKeyring, type Purpose, type Secrets } from './keyring.ts'
+import { createKeyring, type Purpose } from './keyring.ts'
+import type { Secrets } from './secret-schedule.ts'
 
 const oldest = 'UN6z6XBS3jMUkrV-_GZzbrxfqXIGbCuISZv_9kyuahw'
 const older = '0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTmsZwFf3SYw0'
@@ -14,14 +15,14 @@ async function hmac(key: Bytes, message: Bytes): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
 }
 
-test('a proof is the one that was made by another implementation, in all versions to come', async () => {
+test('ASVS-11.2.1 a proof is the one that was made by another implementation, in all versions to come', async () => {
   // Computed with node:crypto. Were it to change, an upgrade would log everybody out.
   expect(await createKeyring([newest]).sign(purpose, 'message')).toBe(
     'Tb45GzSKCaf9Jg-q5vUIoA85vaoNRnXpDrIG1Utc_zY',
   )
 })
 
-test('a proof is HMAC-SHA-256 under a key of its purpose, derived by HKDF', async () => {
+test('ASVS-11.2.1 ASVS-11.2.3 ASVS-11.4.1 ASVS-11.4.3 ASVS-11.6.1 a proof is HMAC-SHA-256 under a key of its purpose, derived by HKDF', async () => {
   for (const secret of [newest, older] as const) {
     // RFC 5869 §2.2 and §2.3, by hand: without a salt the key of the extraction is a block of zeros.
     const extracted = await hmac(new Uint8Array(32), utf8(secret))
@@ -31,7 +32,7 @@ test('a proof is HMAC-SHA-256 under a key of its purpose, derived by HKDF', asyn
   }
 })
 
-test('the newest secret signs, and all verify', async () => {
+test('ASVS-11.2.2 the newest secret signs, and all verify', async () => {
   const ring = createKeyring([newest, older, oldest])
   expect(await ring.sign(purpose, 'm')).toBe(await createKeyring([newest]).sign(purpose, 'm'))
   for (const [index, secret] of [newest, older, oldest].entries()) {
@@ -40,13 +41,13 @@ test('the newest secret signs, and all verify', async () => {
   }
 })
 
-test('what a retired secret signed is worth nothing', async () => {
+test('ASVS-11.2.2 ASVS-9.1.3 what a retired secret signed is worth nothing', async () => {
   const proof = await createKeyring([oldest]).sign(purpose, 'm')
   expect(await createKeyring([older, oldest]).verify(purpose, 'm', proof)).toBe(1)
   expect(await createKeyring([newest, older]).verify(purpose, 'm', proof)).toBe(-1)
 })
 
-test('a proof holds for its message and its purpose only', async () => {
+test('ASVS-9.2.2 a proof holds for its message and its purpose only', async () => {
   const ring = createKeyring([newest])
   const other = 'something-else' as string as Purpose
   const proof = await ring.sign(purpose, 'm')
@@ -58,7 +59,7 @@ test('a proof holds for its message and its purpose only', async () => {
   expect(await ring.verify(purpose, 'm', await ring.sign(other, 'm'))).toBe(-1)
 })
 
-test('a proof with one bit changed is refused, whichever it is', async () => {
+test('ASVS-9.1.1 ASVS-11.2.5 a proof with one bit changed is refused, whichever it is', async () => {
   const ring = createKeyring([newest, older])
   const proof = fromBase64url(await ring.sign(purpose, 'm'))
   expect(proof).toHaveLength(32)

@@ -77,7 +77,7 @@ test('ASVS-13.3.1 a repetition is one even if its last round is cut off', () => 
   expect(faultOf('kT9xQ2mZp4Lw'.repeat(3).slice(0, 32))).toContain('too regular')
 })
 
-test('32 bytes are enough, counted as UTF-8', () => {
+test('ASVS-11.2.3 ASVS-13.3.1 32 bytes are enough, counted as UTF-8', () => {
   expect(faultOf(strong.slice(0, 32))).toBe('')
   const greek = 'θΛπξΩψδΣβηΦγκμΨω'
   expect([greek.length, utf8(greek).length]).toEqual([16, 32])

@@ -5,8 +5,7 @@ const minimumBytes = 32
 const minimumVariety = 10
 
 const remedy =
-  "Make one with `openssl rand -base64 32` or `node -p \"require('crypto').randomBytes(32).toString('base64url')\"`" +
-  ' and keep it outside the code'
+  'Make one with `npx @coatcheck/core secret` or `openssl rand -base64 32` and keep it outside the code'
 
 /** What tutorials put in a secret's place; no random text of 32 bytes holds one by chance. */
 const sample =

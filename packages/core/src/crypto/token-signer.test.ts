@@ -8,7 +8,7 @@ const newest = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const ring = createKeyring([newest, older])
 const signer = createTokenSigner(ring, '__Host-Http-sid')
 
-test('the token of an id is the one that was made by another implementation, in all versions to come', async () => {
+test('ASVS-11.2.1 the token of an id is the one that was made by another implementation, in all versions to come', async () => {
   const id = 'A'.repeat(43) as SessionId
   expect(await signer.issue(id)).toBe(`${id}.JdUsascMQcF96XeIHU8Mm6a-wkiHqwyDnAbONrILPHM`)
 })
@@ -29,7 +29,7 @@ test('a token of an older secret says which', async () => {
   expect(await signer.verify(token!)).toBe(1)
 })
 
-test('a token of one cookie is worth nothing in another', async () => {
+test('ASVS-9.2.3 ASVS-9.2.4 a token of one cookie is worth nothing in another', async () => {
   const id = newSessionId()
   const token = parseToken(await signer.issue(id))!
   for (const name of ['sid', '__Host-sid', '__Host-Http-si', '__Host-Http-sid2', '']) {
@@ -37,7 +37,7 @@ test('a token of one cookie is worth nothing in another', async () => {
   }
 })
 
-test('a proof does not go with another id', async () => {
+test('ASVS-9.1.1 a proof does not go with another id', async () => {
   const { proof } = parseToken(await signer.issue(newSessionId()))!
   const spliced = parseToken(formatToken(newSessionId(), proof))
   expect(await signer.verify(spliced!)).toBe(-1)

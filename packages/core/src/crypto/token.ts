@@ -1,4 +1,4 @@
-import { toBase64url } from './bytes.ts'
+import { randomText } from './bytes.ts'
 
 declare const sessionId: unique symbol
 declare const sessionToken: unique symbol
@@ -24,7 +24,7 @@ const idLength = 43
 
 /** A fresh id from the runtime's secure random source (ASVS 7.2.3). */
 export function newSessionId(): SessionId {
-  return toBase64url(crypto.getRandomValues(new Uint8Array(32))) as SessionId
+  return randomText(32) as SessionId
 }
 
 /** Whether a text has the exact form of an id. */

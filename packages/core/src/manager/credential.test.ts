@@ -62,13 +62,13 @@ test.each([
   ['malformed', [`${name}=x`]],
   ['forged', [`${name}=${forged}`]],
   ['empty', [`${name}=`]],
-])('a planted cookie that is %s stands in nobody’s way', async (_, planted) => {
+])('RFC6265bis-8.6 a planted cookie that is %s stands in nobody’s way', async (_, planted) => {
   const own = `${name}=${tokenA}`
   expect(await read(...planted, own)).toEqual({ id: a, keyIndex: 0 })
   expect(await read(own, ...planted)).toEqual({ id: a, keyIndex: 0 })
 })
 
-test('two valid sessions are refused, both, in either order', async () => {
+test('RFC6265bis-4.2.2 RFC6265bis-8.6 two valid sessions are refused, both, in either order', async () => {
   const [pairA, pairB] = [`${name}=${tokenA}`, `${name}=${tokenB}`]
   for (const pairs of [
     [pairA, pairB],
@@ -103,7 +103,7 @@ test('16 KiB of header are read, and one more character is too many', async () =
   expect(await read(padded(maxCookieHeader + 1))).toEqual({ id: null, reason: 'oversized' })
 })
 
-test('no cryptography is done for what has not the form of a token', async () => {
+test('CSC-input ASVS-9.1.2 no cryptography is done for what has not the form of a token', async () => {
   const refuse = () => Promise.reject(new Error('not to be called'))
   const untouchable = { issue: refuse, verify: refuse }
   for (const value of ['', 'x', `"${tokenA}"`, `${tokenA}x`, 'x'.repeat(5000)]) {

@@ -29,6 +29,32 @@ export type InsecureReason =
   | 'untrusted-proxy'
 
 /**
+ * Who ended a session from outside of it.
+ *
+ * - `user`: its user (or an administrator) ended this one; `others`: its user kept only the current one
+ * - `all`: every session of the user was ended; `idp`: the identity provider logged the user out
+ * - `limit`: the user began more sessions than `maxSessions`
+ */
+export type RevokedBy = 'user' | 'others' | 'all' | 'idp' | 'limit'
+
+/**
+ * Why a request is not taken for one of the site's own.
+ *
+ * - `cross-site`: `Sec-Fetch-Site` says so, says `same-site`, or says what no browser does
+ * - `cross-origin`: no `Sec-Fetch-Site`, and `Origin` is another one or `null`
+ * - `no-origin`: neither header, but a session; no browser of today does so
+ * - `token-missing`, `token-invalid`: no token, or none of this session
+ */
+export type CsrfReason = 'cross-site' | 'cross-origin' | 'no-origin' | 'token-missing' | 'token-invalid'
+
+/** A change of who is signed in, or of how. */
+interface AuthEvent {
+  readonly id: SessionId
+  readonly previous: SessionId | null
+  readonly userId: string
+}
+
+/**
  * One decision of the library. Events carry ids for correlation, never a token. The vocabulary is closed:
  * a new type is a new minor version.
  */
@@ -42,16 +68,26 @@ export type SessionEvent =
   /** Only the time of the last visit was written. */
   | { readonly type: 'touched'; readonly id: SessionId }
   /** A user was bound; the id changed, and `previous` ended at once. */
-  | {
-      readonly type: 'login'
-      readonly id: SessionId
-      readonly previous: SessionId | null
-      readonly userId: string
-    }
+  | ({ readonly type: 'login' } & AuthEvent)
+  /** The user gave a further proof; the id changed, and `previous` ended at once. */
+  | ({ readonly type: 'step-up' } & AuthEvent)
+  /** `actor` goes on as `userId`; the id changed, and `previous` ended at once. */
+  | ({ readonly type: 'act-as'; readonly actor: string } & AuthEvent)
+  /** Who acted as another is `userId` again; the id changed, and `previous` ended at once. */
+  | ({ readonly type: 'stop-acting' } & AuthEvent)
   /** The id changed; `previous` stays readable for the grace window. */
   | { readonly type: 'rotated'; readonly id: SessionId; readonly previous: SessionId }
+  /** The id had its time (`renewEvery`) and changed as by a rotation; `previous` stays readable for the grace window. */
+  | { readonly type: 'renewed'; readonly id: SessionId; readonly previous: SessionId }
   /** The session was ended by the application. */
   | { readonly type: 'destroyed'; readonly id: SessionId }
+  /** The session of `userId` was ended from outside of it. */
+  | {
+      readonly type: 'revoked'
+      readonly id: SessionId
+      readonly userId: string
+      readonly by: RevokedBy
+    }
   /** A rotated id came back after its grace window, a sign of theft: its whole session was ended. */
   | { readonly type: 'reused'; readonly id: SessionId }
   /** The session ended while this request ran: nothing was written, no cookie set. */
@@ -62,6 +98,19 @@ export type SessionEvent =
   | { readonly type: 'old-key'; readonly id: SessionId; readonly index: number }
   /** No cookie was set or read, because the transport is not safe. `remedy` is a sentence. */
   | { readonly type: 'insecure'; readonly reason: InsecureReason; readonly remedy: string }
+  /** A request that another site may have caused was refused with 403. */
+  | {
+      readonly type: 'csrf-denied'
+      readonly id: SessionId | null
+      readonly reason: CsrfReason
+      readonly method: string
+      /** `Sec-Fetch-Site`, or null. */
+      readonly site: string | null
+      /** `Origin`, or null. */
+      readonly origin: string | null
+      /** How to mend it, in a sentence, where the configuration is the likely cause. */
+      readonly remedy: string | null
+    }
   /** The response is a 304, which caches merge into what they keep: what needs a cookie was left undone. */
   | {
       readonly type: 'withheld'
@@ -74,6 +123,8 @@ export type SessionEvent =
       readonly operation: 'get' | 'set' | 'delete' | 'compareAndSet'
       readonly error: unknown
     }
+  /** The provider of `secrets` failed; the secrets that it gave before go on being used. */
+  | { readonly type: 'key-provider-failure'; readonly error: unknown }
   /** Said once when the manager is made: this store cannot write on a condition. */
   | { readonly type: 'last-write-wins'; readonly consistency: 'immediate' | 'eventual' }
 

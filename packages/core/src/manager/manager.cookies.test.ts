@@ -30,7 +30,7 @@ function forgery(letter: string): string {
 }
 
 describe('the cookie', () => {
-  test('ASVS-3.3.1 ASVS-3.3.2 ASVS-3.3.3 ASVS-3.3.4 is __Host-Http-, Secure, HttpOnly and SameSite=Lax, and ends with the browser', async () => {
+  test('ASVS-3.3.1 ASVS-3.3.2 ASVS-3.3.3 ASVS-3.3.4 NIST-5.1-browser NIST-5.1.1 is __Host-Http-, Secure, HttpOnly and SameSite=Lax, and ends with the browser', async () => {
     const room = openCloakroom()
     const { setCookie } = await room.visit(new Browser(), (session) => session.set('views', 1))
     expect(setCookie).toMatch(
@@ -56,7 +56,7 @@ describe('the cookie', () => {
     expect(login.setCookie).toContain(`Max-Age=${120 * 60};`)
   })
 
-  test('of one name is worth nothing under another, though the secret is the same', async () => {
+  test('ASVS-9.2.3 of one name is worth nothing under another, though the secret is the same', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const other = room.reopen({ cookie: { name: '__Host-Http-admin' } })
@@ -66,7 +66,35 @@ describe('the cookie', () => {
     expect(events).toEqual([{ type: 'rejected', reason: 'forged', id: null }])
   })
 
-  test('is removed by the attributes that it was set with', async () => {
+  test('NIST-5.1-remember ASVS-7.3.2 opens nothing after the absolute limit, however long it is kept', async () => {
+    const room = openCloakroom({ cookie: { persistent: true }, lifetime: { idle: '2h', absolute: '3h' } })
+    const browser = await room.welcome()
+    for (let visit = 0; visit < 2; visit++) {
+      room.wait(hour)
+      expect((await room.visit(browser, (session) => session.userId)).value).toBe('ann')
+    }
+    room.wait(hour)
+    const { events, value } = await room.visit(browser.copy(), (session) => session.userId)
+    expect(value).toBeNull()
+    expect(typesOf(events)).toEqual(['rejected'])
+  })
+
+  test('ASVS-14.3.3 NIST-5.1.1 has one and the same form, whatever is in the session', async () => {
+    const room = openCloakroom()
+    const browser = await room.welcome((session) => {
+      session.set('notice', 'ann@example.test')
+      session.login('ann@example.test', { amr: ['pwd'], label: 'Firefox' })
+    })
+    expect(browser.value()).toMatch(/^[\w-]{43}\.[\w-]{43}$/)
+    const read = browser
+      .value()
+      .split('.')
+      .map((part) => atob(part.replaceAll('-', '+').replaceAll('_', '/')))
+    for (const part of read) expect(part).toHaveLength(32)
+    for (const personal of ['ann', 'example', 'pwd', 'Firefox']) expect(read.join()).not.toContain(personal)
+  })
+
+  test('RFC6265bis-4.1.2 is removed by the attributes that it was set with', async () => {
     const room = openCloakroom({
       cookie: {
         name: '__Secure-sid',
@@ -98,7 +126,7 @@ describe('several cookies of our name', () => {
       'others stand between',
       (one: string, two: string) => `a=b; ${name}=${one}; ${name}=x; c=d; ${name}=${two}`,
     ],
-  ] as const)('two valid ones are both refused: %s', async ([, header]) => {
+  ] as const)('RFC6265bis-4.2.2 RFC6265bis-8.6 two valid ones are both refused: %s', async ([, header]) => {
     const room = openCloakroom()
     const victim = await room.welcome()
     const attacker = await room.welcome((session) => session.login('mallory'))
@@ -108,7 +136,7 @@ describe('several cookies of our name', () => {
     expect(events).toEqual([{ type: 'rejected', reason: 'ambiguous', id: null }])
   })
 
-  test('one valid among forged and malformed ones is used, wherever it stands', async () => {
+  test('RFC6265bis-8.6 one valid among forged and malformed ones is used, wherever it stands', async () => {
     const room = openCloakroom()
     const token = (await room.welcome()).value()
     const others = [forgery('x'), 'malformed', '', '"']
@@ -140,7 +168,7 @@ describe('several cookies of our name', () => {
     expect(value).toBe('ann')
   })
 
-  test('up to eight are looked at, and nine are refused', async () => {
+  test('RFC6265bis-6.1 up to eight are looked at, and nine are refused', async () => {
     const room = openCloakroom()
     const token = (await room.welcome()).value()
     const forgeries = (count: number) => Array.from({ length: count }, (_, at) => forgery(`${at}`))
@@ -155,7 +183,7 @@ describe('several cookies of our name', () => {
 })
 
 describe('the Cookie header', () => {
-  test('may have 16 KiB, and with one character more it is refused', async () => {
+  test('RFC6265bis-6.1 may have 16 KiB, and with one character more it is refused', async () => {
     const room = openCloakroom()
     const own = `${name}=${(await room.welcome()).value()}`
     const padded = (length: number) => `${own}; pad=${'x'.repeat(length - own.length - 6)}`
@@ -167,7 +195,7 @@ describe('the Cookie header', () => {
   })
 })
 
-test('the value of another cookie cannot plant ours: a comma or a blank begins no cookie', async () => {
+test('RFC6265bis-8.6 the value of another cookie cannot plant ours: a comma or a blank begins no cookie', async () => {
   const room = openCloakroom()
   const token = (await room.welcome((session) => session.login('mallory'))).value()
   for (const separator of [', ', ',', ' ', '\t', '=', '" ']) {
@@ -177,7 +205,7 @@ test('the value of another cookie cannot plant ours: a comma or a blank begins n
 })
 
 describe('a change of secrets', () => {
-  test('ASVS-11.2.2 logs nobody out: the cookie is signed anew, once', async () => {
+  test('ASVS-11.1.1 ASVS-11.2.2 ASVS-13.3.4 logs nobody out: the cookie is signed anew, once', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const old = browser.copy()
@@ -214,7 +242,7 @@ describe('a change of secrets', () => {
     }
   })
 
-  test('ASVS-11.2.2 ends with the old secret what it signed', async () => {
+  test('ASVS-11.2.2 ASVS-13.3.4 ends with the old secret what it signed', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const { calls, events, value } = await room

@@ -82,7 +82,7 @@ describe('a cookie that is no credential', () => {
     ['one character too long', `${id}.${id}A`],
     ['an object of another library', 's:abc.def'],
     ['of 10 000 characters', 'A'.repeat(10_000)],
-  ])('is malformed and reaches no store: %s', async ([, value]) => {
+  ])('CSC-input ASVS-9.1.2 is malformed and reaches no store: %s', async ([, value]) => {
     const room = openCloakroom()
     const browser = new Browser('https://shop.test', [[name, value]])
     const { calls, events, value: isNew } = await room.visit(browser, (session) => session.isNew)
@@ -91,7 +91,7 @@ describe('a cookie that is no credential', () => {
     expect(events).toEqual([{ type: 'rejected', reason: 'malformed', id: null }])
   })
 
-  test('is forged and reaches no store when no secret of the ring made it', async () => {
+  test('ASVS-9.1.1 ASVS-9.1.3 CSC-strict is forged and reaches no store when no secret of the ring made it', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const stranger = openCloakroom({ secrets: [newerSecret] })
@@ -101,7 +101,7 @@ describe('a cookie that is no credential', () => {
     expect(events).toEqual([{ type: 'rejected', reason: 'forged', id: null }])
   })
 
-  test('ASVS-11.2.5 is forged with any single character of the id or the proof changed', async () => {
+  test('ASVS-9.1.1 ASVS-11.2.5 is forged with any single character of the id or the proof changed', async () => {
     const room = openCloakroom()
     const token = (await room.welcome()).value()
     room.store.takeCalls()
@@ -126,15 +126,18 @@ describe('a cookie that is no credential', () => {
     }
   })
 
-  test('ASVS-14.2.1 a token in the URL or in another header is not looked at', async () => {
+  test('ASVS-14.2.1 a token in the URL, the body or another header is not looked at', async () => {
     const room = openCloakroom()
     const token = (await room.welcome()).value()
-    const request = new Request(`https://shop.test/?sid=${token}&${name}=${token}`, {
+    const request = new Request(`https://shop.test/${token}?sid=${token}&${name}=${token}`, {
+      method: 'POST',
+      body: new URLSearchParams({ sid: token, [name]: token }),
       headers: { authorization: `Bearer ${token}`, 'x-session': token },
     })
     const { calls, value } = await room.visit(new Browser(), (session) => session.isNew, request)
     expect(value).toBe(true)
     expect(calls).toEqual([])
+    expect(request.bodyUsed).toBe(false)
   })
 })
 

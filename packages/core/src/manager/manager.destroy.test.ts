@@ -4,7 +4,7 @@ import { idOf, openCloakroom, typesOf, type Goods } from '../../../../test/suppo
 import type { Session } from '../index.ts'
 
 describe('destroy', () => {
-  test('ASVS-7.4.1 ends the session and removes the cookie, and the captured cookie is worthless', async () => {
+  test('ASVS-7.4.1 NIST-5.1-end ends the session and removes the cookie, and the captured cookie is worthless', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const captured = browser.copy()
@@ -34,7 +34,7 @@ describe('destroy', () => {
     expect(room.memory.size).toBe(0)
   })
 
-  test('ends the session although another request has changed, rotated or logged it in meanwhile', async () => {
+  test('ASVS-7.4.1 ends the session although another request has changed, rotated or logged it in meanwhile', async () => {
     const room = openCloakroom()
     const changes: ((session: Session<Goods>) => void)[] = [
       (session) => session.set('views', 2),

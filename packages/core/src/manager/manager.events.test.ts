@@ -7,16 +7,22 @@ import { createSessionManager } from '../index.ts'
 import { memoryStore } from '../memory-store.ts'
 
 describe('the vocabulary', () => {
-  test.for(Object.entries(scenes))('%s is said where it happens', async ([type, scene]) => {
-    expect(typesOf((await play(scene)).events)).toContain(type)
-  })
+  test.for(Object.entries(scenes))(
+    'ASVS-16.3.1 ASVS-16.3.4 %s is said where it happens',
+    async ([type, scene]) => {
+      expect(typesOf((await play(scene)).events)).toContain(type)
+    },
+  )
 
-  test.for(Object.entries(rejections))('rejected: %s is said where it happens', async ([reason, scene]) => {
-    const { events } = await play(scene)
-    const ids =
-      reason === 'malformed' || reason === 'forged' || reason === 'ambiguous' || reason === 'oversized'
-    expect(events.at(-1)).toEqual({ type: 'rejected', reason, id: ids ? null : expect.any(String) })
-  })
+  test.for(Object.entries(rejections))(
+    'ASVS-16.3.3 rejected: %s is said where it happens',
+    async ([reason, scene]) => {
+      const { events } = await play(scene)
+      const ids =
+        reason === 'malformed' || reason === 'forged' || reason === 'ambiguous' || reason === 'oversized'
+      expect(events.at(-1)).toEqual({ type: 'rejected', reason, id: ids ? null : expect.any(String) })
+    },
+  )
 })
 
 describe('a faulty hook', () => {

@@ -48,7 +48,7 @@ describe('a store that fails', () => {
     expect(room.memory.size).toBe(0)
   })
 
-  test('while a theft is being answered lets nobody in', async () => {
+  test('ASVS-16.5.3 while a theft is being answered lets nobody in', async () => {
     for (const index of [0, 1, 2]) {
       const room = openCloakroom()
       const browser = await room.welcome()

@@ -233,7 +233,7 @@ async function orphans({ browser, other, room }: Stage): Promise<SessionId[]> {
 describe.for(kinds)('on $kind', ({ acts: possible, of }) => {
   describe.for(possible)('$name', (act) => {
     test.for(faults)(
-      'is done completely or ends in an error, and can be tried again: one call %s',
+      'ASVS-16.5.3 is done completely or ends in an error, and can be tried again: one call %s',
       async (fault) => {
         const calls = await callsOf(act, of)
         expect(calls).toBeGreaterThan(0)
@@ -260,7 +260,7 @@ describe.for(kinds)('on $kind', ({ acts: possible, of }) => {
 
     // What was written before the store went away cannot be taken back while it is away. Nobody has been given
     // the id, so all that is left of it is a record until its idle limit.
-    test('ends in an error while the store is away, and what is left behind expires', async () => {
+    test('ASVS-16.5.3 ends in an error while the store is away, and what is left behind expires', async () => {
       const calls = await callsOf(act, of)
       for (let faulty = 0; faulty < calls; faulty++) {
         const stage = await setTheStage(act, of)

@@ -30,7 +30,7 @@ describe.for([
 ])('when $keeper', ({ sweeps }) => {
   const open = () => openCloakroom({ lifetime, ...(sweeps ? {} : { store: timelessStore() }) })
 
-  test.for(edges)('ASVS-7.3.1 the idle limit: $when, alive is $alive', async ({ offset, alive }) => {
+  test.for(edges)('ASVS-7.3.1 NIST-5.2 the idle limit: $when, alive is $alive', async ({ offset, alive }) => {
     const room = open()
     const browser = await room.welcome()
     room.wait(30 * minute + offset)
@@ -44,7 +44,7 @@ describe.for([
   })
 
   test.for(edges)(
-    'ASVS-7.3.2 the absolute limit, visits or not: $when, alive is $alive',
+    'ASVS-7.3.2 NIST-5.2 the absolute limit, visits or not: $when, alive is $alive',
     async ({ offset, alive }) => {
       const room = open()
       const browser = await room.welcome()
@@ -139,7 +139,7 @@ test('a record is never kept beyond the absolute limit', async () => {
   }
 })
 
-test('a policy that has become stricter ends sessions that began under the former one', async () => {
+test('ASVS-7.3.1 a policy that has become stricter ends sessions that began under the former one', async () => {
   const room = openCloakroom({ lifetime })
   const browser = await room.welcome()
   room.wait(11 * minute)
@@ -149,7 +149,7 @@ test('a policy that has become stricter ends sessions that began under the forme
   expect(events).toEqual([{ type: 'rejected', reason: 'expired', id: idOf(browser) }])
 })
 
-test('a login starts both limits anew', async () => {
+test('NIST-5.2 a login starts both limits anew', async () => {
   const room = openCloakroom({ lifetime })
   const browser = await room.welcome((session) => session.set('views', 1))
   for (let visit = 0; visit < 35; visit++) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Browser } from '../../../../test/support/browser.ts'
 import { hour, idOf, openCloakroom, typesOf } from '../../../../test/support/cloakroom.ts'
 
-test('ASVS-7.2.4 a login changes the id, and the cookie from before it is anonymous at once', async () => {
+test('ASVS-7.2.4 NIST-5.1 a login changes the id, and the cookie from before it is anonymous at once', async () => {
   const room = openCloakroom()
   const browser = await room.welcome((session) => session.set('cart', ['hat']))
   const before = browser.copy()
@@ -30,7 +30,7 @@ test('ASVS-7.2.4 a login again, by the same user, changes the id as well', async
   expect(await room.store.liveIds()).toEqual([idOf(browser)])
 })
 
-test('ASVS-7.2.4 a planted session is not the one that the victim logs in to', async () => {
+test('ASVS-7.2.4 RFC6265bis-8.4 a planted session is not the one that the victim logs in to', async () => {
   const room = openCloakroom()
   const attacker = await room.welcome((session) => session.set('theme', 'dark'))
   const victim = attacker.copy()

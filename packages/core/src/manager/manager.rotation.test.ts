@@ -174,7 +174,7 @@ describe('after the grace window the old id', () => {
   test.for([
     ['at its end', minute],
     ['an hour later', hour],
-  ] as const)('is a sign of theft that ends the whole session: %s', async ([, later]) => {
+  ] as const)('CSC-reuse is a sign of theft that ends the whole session: %s', async ([, later]) => {
     const room = openCloakroom()
     const { browser, old } = await rotated(room)
     room.wait(later)
@@ -191,7 +191,7 @@ describe('after the grace window the old id', () => {
     expect(victim.events).toEqual([{ type: 'rejected', reason: 'unknown', id: idOf(browser) }])
   })
 
-  test('ends the session at the far end of many rotations', async () => {
+  test('CSC-reuse ends the session at the far end of many rotations', async () => {
     const room = openCloakroom()
     const { browser, old } = await rotated(room)
     for (let count = 0; count < 5; count++) {

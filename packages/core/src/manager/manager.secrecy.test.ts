@@ -75,7 +75,7 @@ test('ASVS-16.4.1 no event has a line break that the client sent', async () => {
 })
 
 describe('a leaked store', () => {
-  test('ASVS-11.4.1 holds nothing that can be used as a cookie', async () => {
+  test('CSC-store holds nothing that can be used as a cookie', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     await room.visit(browser, (session) => session.set('cart', ['hat']))

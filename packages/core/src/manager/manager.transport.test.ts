@@ -25,7 +25,7 @@ describe('plain http on a host that is not loopback', () => {
     'http://10.0.0.1/',
     'http://[::2]/',
     'http://shop.test/?https://shop.test',
-  ])('writes nothing and sets no cookie, and says why: %s', async (url) => {
+  ])('NIST-5.1-end NIST-5.1.1 writes nothing and sets no cookie, and says why: %s', async (url) => {
     const room = openCloakroom()
     const { calls, events, response, setCookie } = await room.visit(
       new Browser(),
@@ -43,7 +43,7 @@ describe('plain http on a host that is not loopback', () => {
     ])
   })
 
-  test('does not look at a cookie that came all the same', async () => {
+  test('NIST-5.1-end does not look at a cookie that came all the same', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const { calls, events, value } = await room.visit(
@@ -200,29 +200,35 @@ describe('without an onEvent hook', () => {
 })
 
 describe('a status that cannot carry a cookie', () => {
-  test.for([304, 101])('%i: a new session is not begun, and an event says so', async (status) => {
-    const room = openCloakroom()
-    const browser = new Browser()
-    const session = await room.load(browser)
-    session.set('views', 1)
-    const { calls, events, setCookie } = await room.commit(browser, session, { status })
-    expect(calls).toEqual([])
-    expect(setCookie).toBeNull()
-    expect(events).toEqual([{ type: 'withheld', id: null, change: 'create' }])
-  })
+  test.for([304, 101])(
+    'RFC9111-4.3.4 %i: a new session is not begun, and an event says so',
+    async (status) => {
+      const room = openCloakroom()
+      const browser = new Browser()
+      const session = await room.load(browser)
+      session.set('views', 1)
+      const { calls, events, setCookie } = await room.commit(browser, session, { status })
+      expect(calls).toEqual([])
+      expect(setCookie).toBeNull()
+      expect(events).toEqual([{ type: 'withheld', id: null, change: 'create' }])
+    },
+  )
 
-  test.for([304, 101])('%i: a login is not carried out, and the visitor stays who he was', async (status) => {
-    const room = openCloakroom()
-    const browser = await room.welcome((session) => session.set('views', 1))
-    const session = await room.load(browser)
-    session.login('ann')
-    const { calls, events, setCookie } = await room.commit(browser, session, { status })
-    expect(calls).toEqual([])
-    expect(setCookie).toBeNull()
-    expect(events).toEqual([{ type: 'withheld', id: idOf(browser), change: 'login' }])
-    const { value } = await room.visit(browser, (visit) => [visit.userId, visit.get('views')])
-    expect(value).toEqual([null, 1])
-  })
+  test.for([304, 101])(
+    'RFC9111-4.3.4 %i: a login is not carried out, and the visitor stays who he was',
+    async (status) => {
+      const room = openCloakroom()
+      const browser = await room.welcome((session) => session.set('views', 1))
+      const session = await room.load(browser)
+      session.login('ann')
+      const { calls, events, setCookie } = await room.commit(browser, session, { status })
+      expect(calls).toEqual([])
+      expect(setCookie).toBeNull()
+      expect(events).toEqual([{ type: 'withheld', id: idOf(browser), change: 'login' }])
+      const { value } = await room.visit(browser, (visit) => [visit.userId, visit.get('views')])
+      expect(value).toEqual([null, 1])
+    },
+  )
 
   test.for([304, 101])('%i: the id stays, but what was changed is written', async (status) => {
     const room = openCloakroom()
@@ -265,7 +271,7 @@ describe('a status that cannot carry a cookie', () => {
     expect((await later.visit(browser, (visit) => visit.userId)).setCookie).not.toBeNull()
   })
 
-  test('a 304 that depends on the session is private all the same', async () => {
+  test('RFC9111-4.3.4 a 304 that depends on the session is private all the same', async () => {
     const room = openCloakroom()
     const browser = await room.welcome()
     const response = await room.sessions.handle(browser.request(), (session) => {

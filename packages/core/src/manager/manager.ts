@@ -1,80 +1,28 @@
 import { guardStore } from '../backend/guarded-store.ts'
 import { move } from '../backend/move.ts'
+import { reload as reloadRecord } from '../backend/reload.ts'
 import { createSessionRecords } from '../backend/session-records.ts'
 import { create, end, open, update } from '../backend/store-backend.ts'
 import type { SessionCookie } from '../cookie/session-cookie.ts'
 import { remedyFor, transportOf, type SessionRequest, type Transport } from '../cookie/transport.ts'
-import { createTokenSigner, type TokenSigner } from '../crypto/token-signer.ts'
+import { createTokenSigner } from '../crypto/token-signer.ts'
 import { check } from '../errors.ts'
-import { deadlineOf } from '../session/lifetime.ts'
-import {
-  createSessionState,
-  SessionHandle,
-  type LiveRecord,
-  type Session,
-  type SessionData,
-  type SessionState,
-} from '../session/session.ts'
+import { SessionHandle } from '../session/handle.ts'
+import type { Session, SessionData } from '../session/session.ts'
+import { createSessionState, type LiveRecord, type SessionState } from '../session/state.ts'
 import { isAtomic } from '../store/store.ts'
 import { readCredential } from './credential.ts'
 import { safely, warnWhenInsecure } from './events.ts'
+import { createLogins } from './logins.ts'
+import { clearSiteDataOf } from './logout.ts'
 import { readOptions, type SessionManagerOptions } from './options.ts'
-import { needsCookie, planOf, type Plan } from './plan.ts'
+import { mayRenew, needsCookie, planOf, type Plan } from './plan.ts'
 import { createSessionHeaders, type SessionHeaders } from './session-headers.ts'
+import type { CommitOptions, SessionManager } from './session-manager.ts'
+import { cookieField, type Carrier, type Visit } from './visit.ts'
 
-/** What a commit may know of its surroundings. */
-export interface CommitOptions {
-  /** The status of the response (default 200). On a 101 or a 304 no cookie can be set. */
-  readonly status?: number
-  /** Lets a mere record of the visit be written after the response, as Workers' `ctx.waitUntil`. Without it, commit waits. */
-  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
-}
-
-/** Loads a session from a request and commits it to a response; one per application. */
-export interface SessionManager<Data extends object = SessionData> {
-  /**
-   * The session of a request, or a new one. Never rejects because of what the client sent; rejects with
-   * `ERR_SESSION_STORE` when the store fails. Without a cookie of ours, no store is asked.
-   */
-  load(request: SessionRequest): Promise<Session<Data>>
-  /**
-   * Writes what changed, once, and seals the handle. Call it before the response head is sent; a second call
-   * gives the same result.
-   *
-   * Rejects with `ERR_SESSION_STORE` when the store fails, and with `ERR_SESSION_DATA` when a value cannot be kept.
-   */
-  commit(session: Session<Data>, options?: CommitOptions): Promise<SessionHeaders>
-  /** Seals the handle and writes nothing, for a request that failed. The headers only keep shared caches away. */
-  discard(session: Session<Data>): SessionHeaders
-  /**
-   * load, `handler`, commit. An untouched `Response` is returned as it is; a handler that throws commits nothing.
-   * A handler may return `undefined` where its runtime has taken the connection over (Bun's `server.upgrade`).
-   */
-  handle<Result extends Response | undefined>(
-    request: Request,
-    handler: (session: Session<Data>) => Result | Promise<Result>,
-    options?: Pick<CommitOptions, 'waitUntil'>,
-  ): Promise<Response | Result>
-}
-
-/** The cookie of one kind of transport, and who signs it. */
-interface Carrier {
-  readonly cookie: SessionCookie
-  readonly signer: TokenSigner
-}
-
-/** One request between load and commit. */
-interface Visit {
-  readonly state: SessionState
-  readonly transport: Transport
-  /** Null where no cookie can be read or set. */
-  readonly carrier: Carrier | null
-  /** Whether the request brought a cookie of ours, of whatever worth. */
-  presented: boolean
-  /** Whether an older secret signed the cookie. */
-  oldKey: boolean
-  committed?: Promise<SessionHeaders>
-}
+const settled = { change: null, rotate: false, renewable: false }
+const fresh = { presented: false, oldKey: false, detached: false }
 
 /** Makes a session manager; throws `ERR_SESSION_CONFIG` when an option is wrong. Does no work until the first request. */
 export function createSessionManager<Data extends object = SessionData>(
@@ -88,6 +36,7 @@ export function createSessionManager<Data extends object = SessionData>(
     onEvent,
     records: createSessionRecords(guardStore(store, onEvent), guard, lifetime, now),
   }
+  const writeLogin = createLogins(backend)
   const carrierOf = (cookie: SessionCookie): Carrier => ({
     cookie,
     signer: createTokenSigner(keyring, cookie.name),
@@ -103,8 +52,9 @@ export function createSessionManager<Data extends object = SessionData>(
     const transport = transportOf(request, trustProxy)
     const carrier = carriers[transport] ?? null
     const header = request.headers.get('cookie')
-    const about = { transport, carrier, presented: false, oldKey: false }
+    const about = { transport, carrier, ...fresh }
     const state = header === null ? createSessionState(null, now()) : await recall(header, about)
+    state.renewable = mayRenew(request)
     const session = new SessionHandle<Data>(state, lifetime)
     visits.set(session, { ...about, state })
     return session
@@ -142,17 +92,26 @@ export function createSessionManager<Data extends object = SessionData>(
   async function commitVisit(
     visit: Visit,
     { status = 200, waitUntil }: CommitOptions,
+    clearSiteData: string | null,
   ): Promise<SessionHeaders> {
     const { state } = visit
     state.sealed = true
     // A 101 is not ours to change, and caches merge the head of a 304 into what they keep for everybody.
-    const carrier = status === 101 || status === 304 ? null : visit.carrier
-    const plan = feasible(planOf(state, lifetime), visit, carrier)
-    const live = await carryOut(plan, state, waitUntil)
+    const carrier = visit.detached || status === 101 || status === 304 ? null : visit.carrier
+    // Where no cookie can be set, a renewal that nobody asked for just waits.
+    const renewable = state.renewable && carrier !== null
+    const plan = feasible(planOf(state, lifetime, renewable), visit, carrier)
+    // Nothing is written that no cookie could lead to.
+    if (carrier !== null && (needsCookie(plan) || visit.oldKey)) await keyring.ready()
+    const write = (): Promise<LiveRecord | null> => carryOut(plan, state, waitUntil)
+    const live = await (needsCookie(plan) ? writeLogin(state, write) : write())
     const gone = live === null && state.origin !== null
     state.origin = live ?? state.origin
-    const setCookie = carrier === null || gone ? null : await cookieField(visit, carrier, needsCookie(plan))
-    return createSessionHeaders(setCookie, state.accessed)
+    // What follows sees the session as it is now, and not as about to change.
+    if (live !== null && needsCookie(plan)) Object.assign(state, settled)
+    const setCookie =
+      carrier === null || gone ? null : await cookieField(visit, carrier, needsCookie(plan), lifetime)
+    return createSessionHeaders(setCookie, state.accessed, carrier && clearSiteData)
   }
 
   /** What is left of a plan when the response cannot carry a cookie. */
@@ -181,18 +140,6 @@ export function createSessionManager<Data extends object = SessionData>(
     return origin
   }
 
-  async function cookieField(
-    { oldKey, presented, state }: Visit,
-    { cookie, signer }: Carrier,
-    changed: boolean,
-  ): Promise<string | null> {
-    const { destroy, now: from, origin, viaGrace } = state
-    if (origin === null) return destroy && presented ? cookie.remove() : null
-    if (!changed && (!oldKey || viaGrace)) return null
-    const until = deadlineOf({ ...origin.record, seenAt: Infinity }, lifetime)
-    return cookie.set(await signer.issue(origin.id), { from, until })
-  }
-
   function reportInsecure(transport: Transport): void {
     const reason = transport === 'untrusted-proxy' ? transport : 'plain-http'
     onEvent({ type: 'insecure', reason, remedy: remedyFor(reason) })
@@ -200,7 +147,17 @@ export function createSessionManager<Data extends object = SessionData>(
 
   async function commit(session: Session<Data>, about: CommitOptions = {}): Promise<SessionHeaders> {
     const visit = visitOf(session)
-    return (visit.committed ??= commitVisit(visit, about))
+    return (visit.committed ??= commitVisit(visit, about, clearSiteDataOf(session)))
+  }
+
+  async function reload(session: Session<Data>): Promise<Session<Data> | null> {
+    const { carrier, state, transport } = visitOf(session)
+    const live = state.origin && (await reloadRecord(backend.records, state.origin))
+    if (live === null) return null
+    const reloaded = createSessionState(live, now())
+    const handle = new SessionHandle<Data>(reloaded, lifetime)
+    visits.set(handle, { ...fresh, state: reloaded, transport, carrier, detached: true })
+    return handle
   }
 
   function discard(session: Session<Data>): SessionHeaders {
@@ -228,5 +185,15 @@ export function createSessionManager<Data extends object = SessionData>(
     return response === undefined ? response : headers.applied(response)
   }
 
-  return { load, commit, discard, handle }
+  return {
+    load,
+    reload,
+    commit,
+    discard,
+    handle,
+    keyUse: keyring.keyUse,
+    // The words of these two weigh more than all else here: whoever never asks never loads them.
+    explain: async (request) => (await import('./explain.ts')).explain({ ...policy, carriers }, request),
+    describe: async () => (await import('./describe.ts')).describePolicy(policy),
+  }
 }

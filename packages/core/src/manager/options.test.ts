@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { SessionError } from '../errors.ts'
+import { memoryStore } from '../memory-store.ts'
+import { nist } from '../session/nist.ts'
 import type { Store } from '../store/store.ts'
 import { readOptions } from './options.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const store: Store = { get: async () => null, set: async () => {}, delete: async () => {} }
+const { compareAndSet, listByUser } = memoryStore()
 const needed = { secrets: [secret], store } as const
 
 interface Data {
@@ -23,7 +26,8 @@ const hour = 3600 * second
 test('secrets and a store are enough', () => {
   const policy = readOptions(needed)
   expect(policy.store).toBe(store)
-  expect(policy.lifetime).toEqual({ idle: 24 * hour, absolute: 14 * 24 * hour })
+  expect(policy.lifetime).toMatchObject({ idle: 24 * hour, absolute: 14 * 24 * hour, renewEvery: Infinity })
+  expect(policy.maxSessions).toBeNull()
   expect(policy.rotationGrace).toBe(60 * second)
   expect([policy.cookies.secure.name, policy.cookies.loopback.name]).toEqual(['__Host-Http-sid', 'sid'])
   expect([policy.trustProxy, policy.onEvent]).toEqual([0, undefined])
@@ -44,12 +48,25 @@ test('each option is heeded', async () => {
     onEvent,
     now,
   })
-  expect(policy.lifetime).toEqual({ idle: hour / 4, absolute: 12 * hour })
+  expect(policy.lifetime).toMatchObject({ idle: hour / 4, absolute: 12 * hour })
   expect(policy.rotationGrace).toBe(10 * second)
   expect(policy.cookies.secure.name).toBe('__Host-coat')
   expect([policy.trustProxy, policy.onEvent, policy.now]).toEqual([2, onEvent, now])
   const moved = await policy.guard.read(new Map([['views', 'many']]))
   expect(moved).toEqual({ values: new Map([['views', 7]]), migrated: true })
+})
+
+test('a NIST preset is a lifetime, as it is or with limits of your own', () => {
+  const { lifetime } = readOptions({ ...needed, lifetime: nist.aal2 })
+  expect(lifetime).toEqual({ idle: hour, absolute: 24 * hour, renewEvery: Infinity, nist: 2 })
+  const own = { ...nist.aal2, idle: '30m', renewEvery: '8h' } as const
+  const policy = readOptions({ ...needed, store: memoryStore(), lifetime: own })
+  expect(policy.lifetime).toEqual({ idle: hour / 2, absolute: 24 * hour, renewEvery: 8 * hour, nist: 2 })
+})
+
+test('a limit to the sessions of a user is taken where the store can hold it', () => {
+  const maxSessions = { limit: 3, onLimit: 'evict-oldest' } as const
+  expect(readOptions({ ...needed, store: memoryStore(), maxSessions }).maxSessions).toEqual(maxSessions)
 })
 
 test('an option that is undefined is as good as left out', () => {
@@ -81,6 +98,17 @@ test.each<[string, object]>([
   ['lifetime.idle', { lifetime: { idle: '30' } }],
   ['lifetime.absolute', { lifetime: { absolute: 'for ever' } }],
   ['lifetime.idle', { lifetime: { idle: '2d', absolute: '1d' } }],
+  ['lifetime.renewEvery', { lifetime: { renewEvery: '1h' } }],
+  ['lifetime.renewEvery', { lifetime: { renewEvery: '60s' }, store: memoryStore() }],
+  ['lifetime.nist', { lifetime: { nist: 0 } }],
+  ['maxSessions', { maxSessions: { limit: 3, onLimit: 'reject' } }],
+  ['maxSessions', { maxSessions: { limit: 3, onLimit: 'reject' }, store: { ...store, listByUser } }],
+  ['maxSessions', { maxSessions: { limit: 3, onLimit: 'reject' }, store: { ...store, compareAndSet } }],
+  ['maxSessions.limit', { maxSessions: { limit: 0, onLimit: 'reject' }, store: memoryStore() }],
+  ['maxSessions.limit', { maxSessions: { limit: 1.5, onLimit: 'reject' }, store: memoryStore() }],
+  ['maxSessions.onLimit', { maxSessions: { limit: 1, onLimit: 'evict' }, store: memoryStore() }],
+  ['maxSessions.max', { maxSessions: { max: 1 }, store: memoryStore() }],
+  ['maxSessions', { maxSessions: 3, store: memoryStore() }],
   ['rotationGrace', { rotationGrace: 60 }],
   ['rotationGrace', { rotationGrace: '0s' }],
   ['rotationGrace', { rotationGrace: '9s' }],

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { createSessionCookies, type CookieOptions, type SessionCookies } from '../cookie/session-cookie.ts'
-import { createKeyring, type Keyring, type Secrets } from '../crypto/keyring.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { check } from '../errors.ts'
 import {
   createLifetime,
@@ -10,19 +10,22 @@ import {
   type LifetimeOptions,
 } from '../session/lifetime.ts'
 import { createDataGuard, type DataGuard, type Migrate } from '../session/schema.ts'
-import type { Store } from '../store/store.ts'
-import type { OnEvent } from './events.ts'
+import { isAtomic, isUserIndexed, type Store } from '../store/store.ts'
+import { safely, type OnEvent } from './events.ts'
+import { keyringOf, type SecretsSource } from './key-provider.ts'
 
 /** Options of {@link createSessionManager}. */
 export interface SessionManagerOptions<Data extends object> {
-  /** Signs the cookies. At least one secret of 32 random bytes; newest first, older ones still verify. */
-  readonly secrets: Secrets
+  /** Signs the cookies. At least one secret of 32 random bytes; newest first, older ones still verify. Or what loads them from a vault. */
+  readonly secrets: SecretsSource
   /** Keeps the records. */
   readonly store: Store
-  /** When sessions end (default 24 hours idle, 14 days in all). */
+  /** When sessions end (default 24 hours idle, 14 days in all): limits of your own, or `nist.aal1`, `aal2`, `aal3`. */
   readonly lifetime?: LifetimeOptions
   /** How long an id that `rotate` has replaced can still be used, for requests on their way (default `'60s'`, at least `'10s'`). */
   readonly rotationGrace?: Duration
+  /** How many sessions one user may have (default: any number). The store has to be atomic and to index users. */
+  readonly maxSessions?: MaxSessions
   /** Name and scope of the cookie. */
   readonly cookie?: CookieOptions
   /**
@@ -40,6 +43,14 @@ export interface SessionManagerOptions<Data extends object> {
   readonly now?: () => number
 }
 
+/** A limit to the sessions of one user, and what a login beyond it does (ASVS 7.1.2). */
+export interface MaxSessions {
+  /** At least 1. */
+  readonly limit: number
+  /** `'reject'` refuses the login; `'evict-oldest'` ends the session that began first. */
+  readonly onLimit: 'reject' | 'evict-oldest'
+}
+
 /** The options, checked and made into parts. */
 export interface Policy {
   readonly keyring: Keyring
@@ -47,6 +58,7 @@ export interface Policy {
   readonly lifetime: Lifetime
   /** In milliseconds. */
   readonly rotationGrace: number
+  readonly maxSessions: MaxSessions | null
   readonly cookies: SessionCookies
   readonly guard: DataGuard
   readonly trustProxy: number
@@ -62,6 +74,7 @@ const known: readonly (keyof SessionManagerOptions<object>)[] = [
   'store',
   'lifetime',
   'rotationGrace',
+  'maxSessions',
   'cookie',
   'schema',
   'migrate',
@@ -69,7 +82,8 @@ const known: readonly (keyof SessionManagerOptions<object>)[] = [
   'onEvent',
   'now',
 ]
-const knownOfLifetime: readonly (keyof LifetimeOptions)[] = ['idle', 'absolute']
+const knownOfLifetime: readonly (keyof LifetimeOptions)[] = ['idle', 'absolute', 'renewEvery', 'nist']
+const knownOfMaxSessions: readonly (keyof MaxSessions)[] = ['limit', 'onLimit']
 const knownOfCookie: readonly (keyof CookieOptions)[] = [
   'name',
   'path',
@@ -84,7 +98,7 @@ const knownOfCookie: readonly (keyof CookieOptions)[] = [
 export function readOptions<Data extends object>(options: SessionManagerOptions<Data>): Policy {
   checkNames(options, 'options', known)
   const { cookie = {}, lifetime = {}, migrate, now = Date.now, onEvent, schema, secrets, store } = options
-  const { rotationGrace = '60s', trustProxy = 0 } = options
+  const { maxSessions = null, rotationGrace = '60s', trustProxy = 0 } = options
   checkNames(lifetime, 'lifetime', knownOfLifetime)
   checkNames(cookie, 'cookie', knownOfCookie)
   // A Map has methods of these names, but they give no promises and keep records for ever.
@@ -106,17 +120,47 @@ export function readOptions<Data extends object>(options: SessionManagerOptions<
   check(isFunction(now), 'now', 'must be a function')
   const grace = parseDuration(rotationGrace, 'rotationGrace')
   check(grace >= shortestGrace, 'rotationGrace', "must be at least '10s', since clocks differ")
+  const limits = createLifetime(lifetime)
+  const { renewEvery } = limits
+  check(renewEvery > grace, 'lifetime.renewEvery', 'must be longer than rotationGrace')
+  // Without it, each of the requests that run at once would give the session another id.
+  const renewable = renewEvery === Infinity || isAtomic(store)
+  check(renewable, 'lifetime.renewEvery', 'needs a store with compareAndSet; call rotate() instead')
+  checkMaxSessions(maxSessions, store)
+  const heard = safely(onEvent ?? (() => {}))
   return {
-    keyring: createKeyring(secrets),
+    keyring: keyringOf(secrets, now, (error) => heard({ type: 'key-provider-failure', error })),
     store,
-    lifetime: createLifetime(lifetime),
+    lifetime: limits,
     rotationGrace: grace,
+    maxSessions,
     cookies: createSessionCookies(cookie),
     guard: createDataGuard(schema, migrate),
     trustProxy,
     onEvent,
     now,
   }
+}
+
+function checkMaxSessions(maxSessions: MaxSessions | null, store: Store): void {
+  if (maxSessions === null) return
+  checkNames(maxSessions, 'maxSessions', knownOfMaxSessions)
+  const { limit, onLimit } = maxSessions
+  check(
+    Number.isInteger(limit) && limit > 0,
+    'maxSessions.limit',
+    'must be a whole number of sessions, at least 1',
+  )
+  check(
+    /^(?:reject|evict-oldest)$/.test(onLimit),
+    'maxSessions.onLimit',
+    "must be 'reject' or 'evict-oldest'",
+  )
+  check(
+    isAtomic(store) && isUserIndexed(store),
+    'maxSessions',
+    'needs a store with compareAndSet and listByUser',
+  )
 }
 
 function checkNames(options: object, option: string, names: readonly string[]): void {

@@ -106,7 +106,7 @@ test.each(
     { said: 'all of it', before: { ...sharedCaching, 'cache-control': 'public', expires } },
   ]),
 )(
-  'RFC9111-7.3 in $where that said $said, what sets the cookie is stored by no cache',
+  'RFC9111-7.3 RFC9213-2 ASVS-14.3.2 in $where that said $said, what sets the cookie is stored by no cache',
   ({ apply, before }) => {
     expect(apply(setting, { ...before, 'content-type': 'text/html' })).toEqual({
       'content-type': 'text/html',
@@ -136,7 +136,7 @@ test.each(
     { said: 'publicity=1', becomes: 'private, publicity=1' },
   ]),
 )(
-  'in $where, what has read the session is for its visitor only: $said becomes $becomes',
+  'ASVS-14.2.2 RFC9111-5.2.2 RFC9213-2 in $where, what has read the session is for its visitor only: $said becomes $becomes',
   ({ apply, said, becomes }) => {
     const after = apply(reading, { 'cache-control': said, expires, ...sharedCaching })
     // Expires counts in the visitor's own cache only, now that shared ones are out.
@@ -145,7 +145,7 @@ test.each(
 )
 
 test.each(ways)(
-  'in $where without Cache-Control, what has read the session is for its visitor only',
+  'ASVS-14.2.2 in $where without Cache-Control, what has read the session is for its visitor only',
   ({ apply }) => {
     expect(apply(reading, {})).toEqual({ 'cache-control': 'private', vary: 'Cookie' })
   },
@@ -163,9 +163,12 @@ test.each(
     },
     { said: 'Must-Understand, No-Store', becomes: 'private, Must-Understand, No-Store' },
   ]),
-)('in $where, what is stricter than private stays so: $said becomes $becomes', ({ apply, said, becomes }) => {
-  expect(apply(reading, { 'cache-control': said })['cache-control']).toBe(becomes)
-})
+)(
+  'RFC9111-5.2.2 in $where, what is stricter than private stays so: $said becomes $becomes',
+  ({ apply, said, becomes }) => {
+    expect(apply(reading, { 'cache-control': said })['cache-control']).toBe(becomes)
+  },
+)
 
 test.each(
   everywhere([
@@ -182,17 +185,20 @@ test.each(
   for (const session of [setting, reading]) expect(apply(session, { vary })).toHaveProperty('vary', becomes)
 })
 
-test.each(ways)('in $where, what never touched its session stays as cacheable as it was', ({ apply }) => {
-  const before = {
-    'cache-control': 'public, s-maxage=60',
-    expires,
-    vary: 'Accept',
-    'set-cookie': ['theme=dark'],
-  }
-  const overrides = Object.entries(sharedCaching).map(([name, value]) => [name.toLowerCase(), value])
-  const all = { ...before, ...Object.fromEntries(overrides) }
-  expect(apply(untouched, all)).toEqual(all)
-})
+test.each(ways)(
+  'RFC9111-5.2.2 in $where, what never touched its session stays as cacheable as it was',
+  ({ apply }) => {
+    const before = {
+      'cache-control': 'public, s-maxage=60',
+      expires,
+      vary: 'Accept',
+      'set-cookie': ['theme=dark'],
+    }
+    const overrides = Object.entries(sharedCaching).map(([name, value]) => [name.toLowerCase(), value])
+    const all = { ...before, ...Object.fromEntries(overrides) }
+    expect(apply(untouched, all)).toEqual(all)
+  },
+)
 
 test.each(ways)(
   'in $where, the cookies of the application survive, each in a field of its own',
@@ -309,7 +315,7 @@ test('a network error is left alone', () => {
   expect(reading.applied(error)).toBe(error)
 })
 
-test('whatever Cache-Control says, afterwards no shared cache may store the response', () => {
+test('ASVS-14.2.2 RFC9111-5.2.2 whatever Cache-Control says, afterwards no shared cache may store the response', () => {
   const about = ['public', 'Public', 'private', 'private="x"', 's-maxage=5', 'S-MAXAGE=9', 'no-store']
   const others = ['no-cache', 'max-age=5', 'immutable', 'stale-while-revalidate=5', 'x="public"', '', ' ']
   const directive = fc.constantFrom(...about, ...others)
@@ -329,3 +335,28 @@ test('whatever Cache-Control says, afterwards no shared cache may store the resp
     { seed: 9111, numRuns: 1000 },
   )
 })
+
+test.each(ways)(
+  'in $where, a logout clears what the browser keeps, beside what the application clears',
+  ({ apply }) => {
+    const clearing = createSessionHeaders(cookie, true, '"cache", "storage"')
+    expect(apply(clearing, {})).toMatchObject({ 'cache-control': 'no-store', 'set-cookie': [cookie] })
+    expect(String(apply(clearing, {})['clear-site-data'])).toBe('"cache", "storage"')
+    const both = String(apply(clearing, { 'clear-site-data': '"cookies"' })['clear-site-data'])
+    expect(both.split(/, ?/)).toEqual(['"cookies"', '"cache"', '"storage"'])
+  },
+)
+
+test.each(ways)(
+  'in $where, what clears a browser is stored by no cache, even without a cookie',
+  ({ apply }) => {
+    const clearing = createSessionHeaders(null, true, '"cache"')
+    expect(clearing.isEmpty).toBe(false)
+    expect(apply(clearing, { 'cache-control': 'public', expires, ...sharedCaching })).not.toHaveProperty(
+      'expires',
+    )
+    const after = apply(clearing, { 'cache-control': 'public', expires, ...sharedCaching })
+    expect(after).toMatchObject({ 'cache-control': 'no-store', vary: 'Cookie' })
+    expect(Object.keys(after).toSorted()).toEqual(['cache-control', 'clear-site-data', 'vary'])
+  },
+)

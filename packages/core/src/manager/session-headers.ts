@@ -8,7 +8,7 @@ export interface NodeResponse {
   removeHeader(name: string): void
 }
 
-/** What a committed session asks of the response: its cookie, and the caching rules that go with it. */
+/** What a committed session asks of the response: its cookie, the caching rules that go with it, and `Clear-Site-Data`. */
 export interface SessionHeaders {
   /** Whether the response may go out as it is. */
   readonly isEmpty: boolean
@@ -33,20 +33,27 @@ const targetedCacheFields = [
 /**
  * @param setCookie The `Set-Cookie` value, or null when the cookie stays as it is.
  * @param accessed Whether the response may depend on the session.
+ * @param clearSiteData The `Clear-Site-Data` value of a logout, or null.
  */
-export function createSessionHeaders(setCookie: string | null, accessed: boolean): SessionHeaders {
-  const isEmpty = setCookie === null && !accessed
+export function createSessionHeaders(
+  setCookie: string | null,
+  accessed: boolean,
+  clearSiteData: string | null = null,
+): SessionHeaders {
+  const isPlain = setCookie === null && clearSiteData === null
+  const isEmpty = isPlain && !accessed
   const change = (fields: HeaderFields): void => {
     if (isEmpty) return
     for (const name of targetedCacheFields) fields.delete(name)
-    if (setCookie === null) {
+    if (isPlain) {
       fields.set('Cache-Control', privateDirectives(fields.get('Cache-Control')))
     } else {
       // Set-Cookie does not keep a response out of caches (RFC 9111 §7.3).
       fields.set('Cache-Control', 'no-store')
       fields.delete('Expires')
-      fields.append('Set-Cookie', setCookie)
     }
+    if (setCookie !== null) fields.append('Set-Cookie', setCookie)
+    if (clearSiteData !== null) fields.append('Clear-Site-Data', clearSiteData)
     fields.set('Vary', withCookie(fields.get('Vary')))
   }
   return {

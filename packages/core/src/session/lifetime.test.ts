@@ -5,6 +5,7 @@ import {
   createLifetime,
   deadlineOf,
   parseDuration,
+  renewalIsDue,
   touchIsDue,
   type Duration,
   type LifetimeOptions,
@@ -58,15 +59,21 @@ test.each([...durationsLike, ...endless, 30, null, undefined])(
 )
 
 test('a session lasts 24 hours without a visit and 14 days in all, unless told otherwise', () => {
-  expect(createLifetime({})).toEqual({ idle: 24 * hour, absolute: 14 * day })
-  expect(createLifetime({ idle: '15m', absolute: '12h' })).toEqual({ idle: 15 * minute, absolute: 12 * hour })
-  expect(createLifetime({ idle: '12h', absolute: '12h' })).toEqual({ idle: 12 * hour, absolute: 12 * hour })
+  const unnamed = { renewEvery: Infinity, nist: null }
+  const limits = (idle: number, absolute: number) => ({ idle, absolute, ...unnamed })
+  expect(createLifetime({})).toEqual(limits(24 * hour, 14 * day))
+  expect(createLifetime({ idle: '15m', absolute: '12h' })).toEqual(limits(15 * minute, 12 * hour))
+  expect(createLifetime({ idle: '12h', absolute: '12h' })).toEqual(limits(12 * hour, 12 * hour))
 })
 
 test.each<[LifetimeOptions, string]>([
   [{ idle: '2h', absolute: '1h' }, 'lifetime.idle'],
   [{ idle: 'soon' as Duration }, 'lifetime.idle'],
   [{ absolute: '' as Duration }, 'lifetime.absolute'],
+  [{ renewEvery: 'often' as Duration }, 'lifetime.renewEvery'],
+  [{ renewEvery: '14d' }, 'lifetime.renewEvery must be shorter than lifetime.absolute'],
+  [{ nist: 4 as 3 }, 'lifetime.nist'],
+  [{ nist: 'aal2' as unknown as 2 }, 'lifetime.nist'],
 ])('%j is refused', (options, message) => {
   expect(() => createLifetime(options)).toThrow(message)
 })
@@ -115,6 +122,14 @@ test('a visit is not recorded when the absolute limit is nearer anyway', () => {
   const times = { createdAt: 0, authenticatedAt: null, seenAt }
   expect(deadlineOf(times, lifetime)).toBe(8 * hour)
   expect(touchIsDue(times, lifetime, seenAt + 20 * minute)).toBe(false)
+})
+
+test('an id is renewed when its time has come, and never unless that is asked for', () => {
+  const hourly = createLifetime({ renewEvery: '1h' })
+  expect(renewalIsDue(5, hourly, 5 + hour - 1)).toBe(false)
+  expect(renewalIsDue(5, hourly, 5 + hour)).toBe(true)
+  expect(renewalIsDue(5, hourly, 0)).toBe(false)
+  expect(renewalIsDue(0, lifetime, 1000 * day)).toBe(false)
 })
 
 /** Pauses between the visits of one session. */

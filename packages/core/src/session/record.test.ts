@@ -22,6 +22,9 @@ const record: SessionRecord = {
   seenAt: 3000,
   authenticatedAt: 2000,
   userId: 'ada',
+  auth: null,
+  issuedAt: 1000,
+  previous: null,
   values: new Map<string, unknown>([['views', 1]]),
 }
 
@@ -52,12 +55,31 @@ const values = fc
     (entries) => new Map(entries.map(([key, value]) => [key, JSON.parse(JSON.stringify(value)) as unknown])),
   )
 
+const level = fc.option(fc.constantFrom(1 as const, 2 as const, 3 as const))
+const text = fc.string()
+const auth = fc.record({
+  handle: text,
+  amr: fc.array(text),
+  aal: level,
+  remember: fc.option(fc.boolean()),
+  label: fc.option(text),
+  client: fc.dictionary(text, text, { noNullPrototype: true }),
+  idp: fc.option(fc.record({ iss: text, sid: text })),
+  elevation: fc.option(fc.record({ amr: fc.array(text), aal: level, at: time, until: time })),
+  actor: fc.option(text),
+})
+
 test('any record comes back as it was', () => {
   const anyRecord = fc.record({
     createdAt: time,
     seenAt: time,
     authenticatedAt: fc.option(time),
     userId: fc.option(fc.string({ minLength: 1 })),
+    auth: fc.option(auth),
+    issuedAt: time,
+    previous: fc.option(
+      fc.record({ id: fc.constant(successor), until: time, first: fc.constant(successor), turns: fc.nat() }),
+    ),
     values,
   })
   fc.assert(

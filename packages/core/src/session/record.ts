@@ -1,5 +1,6 @@
 import { isSessionId, type SessionId } from '../crypto/token.ts'
 import type { StoredRecord } from '../store/store.ts'
+import type { AuthRecord } from './authentication.ts'
 import type { SessionTimes } from './lifetime.ts'
 import type { Values } from './values.ts'
 
@@ -9,7 +10,23 @@ const format = 1
 /** What is remembered of a live session. */
 export interface SessionRecord extends SessionTimes {
   readonly userId: string | null
+  /** How the user is known; null while nobody is signed in, and in records of before it was kept. */
+  readonly auth: AuthRecord | null
+  /** When the session got its id, in milliseconds since the epoch. */
+  readonly issuedAt: number
+  /** The id that it had before, while that one still leads to it. */
+  readonly previous: PreviousId | null
   readonly values: Values
+}
+
+/** An id that was rotated away, and until when it leads on. */
+export interface PreviousId {
+  readonly id: SessionId
+  readonly until: number
+  /** The id with which this line of rotations began, at a login or with the session. */
+  readonly first: SessionId
+  /** How many rotations ago that was. */
+  readonly turns: number
 }
 
 /** What stays under an id that was given up: where the session went. */
@@ -21,8 +38,22 @@ export interface Tombstone {
 
 /** The payload of a live session. */
 export function encodeRecord(record: SessionRecord): string {
-  const { authenticatedAt, createdAt, seenAt, values } = record
-  return JSON.stringify({ format, createdAt, seenAt, authenticatedAt, data: Object.fromEntries(values) })
+  const { auth, authenticatedAt, createdAt, issuedAt, previous, seenAt, userId, values } = record
+  const times = {
+    createdAt,
+    issuedAt: issuedAt === createdAt ? undefined : issuedAt,
+    seenAt,
+    authenticatedAt,
+  }
+  // What is not there takes no room.
+  const actsAs = ownerOf(record) === userId ? undefined : userId
+  const more = { auth: auth ?? undefined, actsAs, previous: previous ?? undefined }
+  return JSON.stringify({ format, ...times, ...more, data: Object.fromEntries(values) })
+}
+
+/** Whose session it is to the store: that of who really sits there, so that it ends with that account. */
+export function ownerOf({ auth, userId }: SessionRecord): string | null {
+  return auth?.actor ?? userId
 }
 
 /** The payload of a tombstone. */
@@ -31,21 +62,35 @@ export function encodeTombstone({ graceUntil, successor }: Tombstone): string {
 }
 
 /** Reads a payload, or returns null when it is damaged or of another format. */
-export function decodeRecord({ payload, userId }: StoredRecord): SessionRecord | Tombstone | null {
+export function decodeRecord({ payload, userId: owner }: StoredRecord): SessionRecord | Tombstone | null {
   const content = parseObject(payload)
   if (content === null || content['format'] !== format) return null
-  const { authenticatedAt, createdAt, data, graceUntil, seenAt, successor } = content
+  const { auth, authenticatedAt, createdAt, data, graceUntil, previous, seenAt, successor } = content
   if (typeof successor === 'string' && isSessionId(successor) && typeof graceUntil === 'number') {
     return { successor, graceUntil }
   }
   if (typeof createdAt !== 'number' || typeof seenAt !== 'number' || !isRecord(data)) return null
   if (typeof authenticatedAt !== 'number' && authenticatedAt !== null) return null
-  return { createdAt, seenAt, authenticatedAt, userId, values: new Map(Object.entries(data)) }
+  const { actsAs, issuedAt = createdAt } = content
+  const userId = typeof actsAs === 'string' ? actsAs : owner
+  if (typeof issuedAt !== 'number' || !isAuthRecord(auth) || !isPreviousId(previous)) return null
+  const values = new Map(Object.entries(data))
+  const more = { auth: auth ?? null, issuedAt, previous: previous ?? null }
+  return { createdAt, seenAt, authenticatedAt, userId, ...more, values }
 }
 
 /** Whether this is what a given-up id holds. */
 export function isTombstone(decoded: SessionRecord | Tombstone): decoded is Tombstone {
   return 'successor' in decoded
+}
+
+function isAuthRecord(value: unknown): value is AuthRecord | undefined {
+  return value === undefined || (isRecord(value) && typeof value['handle'] === 'string')
+}
+
+function isPreviousId(value: unknown): value is PreviousId | undefined {
+  if (value === undefined) return true
+  return isRecord(value) && typeof value['until'] === 'number' && typeof value['turns'] === 'number'
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

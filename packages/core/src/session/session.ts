@@ -1,8 +1,5 @@
 import type { SessionId } from '../crypto/token.ts'
-import { check, SessionError } from '../errors.ts'
-import { deadlineOf, touchIsDue, type Lifetime } from './lifetime.ts'
-import type { SessionRecord } from './record.ts'
-import { noValues, WorkingCopy } from './values.ts'
+import type { Authentication, Freshness, LoginFacts, StepUpFacts } from './authentication.ts'
 
 /** Augment this interface once to type every session, or pass a type: `createSessionManager<Data>(…)`. */
 // oxlint-disable-next-line typescript/no-empty-interface
@@ -26,11 +23,27 @@ export interface Session<Data extends object = SessionData> {
   readonly userId: string | null
   /** When the session began. */
   readonly createdAt: Date
-  /** When `login` was last called, or null. */
+  /** When the user was last authenticated by a login, or null. */
   readonly authenticatedAt: Date | null
+  /** How the user is known, as it holds now; null when nobody is signed in. */
+  readonly authentication: Authentication | null
+  /** Who acts as the user, after `actAs`; null when the user is who they are. */
+  readonly actor: string | null
   /** When the session ends unless another request comes: the nearer of its idle and absolute limits. */
   readonly expiresAt: Date
 
+  /**
+   * What a CSRF token is bound to in a request that reads one: the anchor of the id, and in the grace window of a rotation
+   * also that of the id before. Empty for a new session.
+   */
+  readonly anchors: readonly string[]
+
+  /**
+   * What a CSRF token is bound to when it is given out: the anchor of the id that the client will have after this
+   * response. It is no secret, and changes with each `login`, `stepUp` and `rotate`. A new session is kept from now on,
+   * though it may have no data. Throws `ERR_SESSION_COMMITTED` when that comes too late.
+   */
+  anchor(): string
   /** The value of a key. An object may be changed in place: the change is found at commit, and saved. */
   get<K extends Key<Data>>(key: K): Data[K] | undefined
   /** Sets a value; `undefined` deletes the key. When two requests set one key, the later commit wins. */
@@ -59,7 +72,24 @@ export interface Session<Data extends object = SessionData> {
    * Binds a user: the only way to do so. The id changes, the old one ends at once, and both limits of the
    * lifetime start anew (ASVS 7.2.4). The data stay, unless another user was signed in: then they are deleted.
    */
-  login(userId: string): void
+  login(userId: string, facts?: LoginFacts): void
+  /**
+   * Notes a further proof of the user, which holds for a short time (ASVS 7.5.3). The id changes, the old one ends at
+   * once; the limits of the lifetime stay. Throws `ERR_SESSION_STEP_UP` when nobody is signed in.
+   */
+  stepUp(facts: StepUpFacts): void
+  /**
+   * Throws {@link StepUpError} unless the last proof is as fresh and as strong as this. Call it before anything
+   * sensitive (ASVS 7.5.1).
+   */
+  requireFresh(freshness: Freshness): void
+  /**
+   * Goes on as another user, for support: `actor` is who really acts. Both have their own data, so all data are deleted,
+   * and the id changes. Throws `ERR_SESSION_STEP_UP` when nobody is signed in.
+   */
+  actAs(userId: string): void
+  /** Ends {@link actAs}: the actor is the user again. Does nothing when nobody acts as another. */
+  stopActing(): void
   /** Changes the id and keeps the data. The old id stays readable for `rotationGrace`; its use after that ends the session. */
   rotate(): void
   /** Ends the session and expires its cookie. What is set afterwards belongs to a new session. */
@@ -75,174 +105,4 @@ export interface SessionSummary {
   readonly userId: string | null
   readonly createdAt: string
   readonly expiresAt: string
-}
-
-/** A live record, where and how it was found. */
-export interface LiveRecord {
-  readonly id: SessionId
-  readonly version: number
-  readonly record: SessionRecord
-  /** The stored data were of an older form: they are written anew even if nothing else changes. */
-  readonly migrated: boolean
-}
-
-/** What one request knows of its session and wants of it; the manager reads it at commit. */
-export interface SessionState {
-  /** What was loaded; null for a new session, and after `destroy`. */
-  origin: LiveRecord | null
-  /** What `destroy` ended. */
-  ended: LiveRecord | null
-  working: WorkingCopy
-  /** The user whom `login` bound in this request. */
-  login: string | null
-  rotate: boolean
-  destroy: boolean
-  /** Whether the cookie named an id that a rotation has replaced, and that is still in its grace window. */
-  readonly viaGrace: boolean
-  /** Whether the handler looked at the session at all: then the response depends on the cookie. */
-  accessed: boolean
-  /** Whether the commit has begun. */
-  sealed: boolean
-  /** The time of this request, in milliseconds since the epoch. */
-  readonly now: number
-}
-
-/** The state of a request that found this record, or none. */
-export function createSessionState(origin: LiveRecord | null, now: number, viaGrace = false): SessionState {
-  const working = new WorkingCopy(origin?.record.values ?? noValues)
-  const intent = { login: null, rotate: false, destroy: false }
-  return { origin, ended: null, working, ...intent, viaGrace, accessed: false, sealed: false, now }
-}
-
-const maxUserIdLength = 255
-
-/** The handle over a state. It knows neither request nor store. */
-export class SessionHandle<Data extends object> implements Session<Data> {
-  readonly #state: SessionState
-  readonly #lifetime: Lifetime
-
-  constructor(state: SessionState, lifetime: Lifetime) {
-    this.#state = state
-    this.#lifetime = lifetime
-  }
-
-  get isNew(): boolean {
-    return this.#read().origin === null
-  }
-
-  get id(): SessionId | null {
-    return this.#read().origin?.id ?? null
-  }
-
-  get userId(): string | null {
-    const { login, origin } = this.#read()
-    return login ?? origin?.record.userId ?? null
-  }
-
-  get createdAt(): Date {
-    const { now, origin } = this.#read()
-    return new Date(origin?.record.createdAt ?? now)
-  }
-
-  get authenticatedAt(): Date | null {
-    const time = this.#authenticatedAt()
-    return time === null ? null : new Date(time)
-  }
-
-  get expiresAt(): Date {
-    const { login, now, origin } = this.#read()
-    const createdAt = origin?.record.createdAt ?? now
-    // A visit that is not going to be recorded prolongs nothing.
-    const recorded = origin === null || login !== null || touchIsDue(origin.record, this.#lifetime, now)
-    const seenAt = recorded ? now : origin.record.seenAt
-    return new Date(
-      deadlineOf({ createdAt, authenticatedAt: this.#authenticatedAt(), seenAt }, this.#lifetime),
-    )
-  }
-
-  get<K extends Key<Data>>(key: K): Data[K] | undefined {
-    return this.#read().working.get(key) as Data[K] | undefined
-  }
-
-  set<K extends Key<Data>>(key: K, value: Data[K] | undefined): void {
-    this.#write().working.set(key, value)
-  }
-
-  has(key: Key<Data>): boolean {
-    return this.#read().working.has(key)
-  }
-
-  delete(key: Key<Data>): void {
-    this.#write().working.set(key, undefined)
-  }
-
-  keys(): Key<Data>[] {
-    return this.#read().working.keys() as Key<Data>[]
-  }
-
-  clear(): void {
-    this.#write().working.clear()
-  }
-
-  update<K extends Key<Data>>(key: K, change: (value: Data[K] | undefined) => Data[K] | undefined): void {
-    this.#write().working.update(key, change as (value: unknown) => unknown)
-  }
-
-  flash<K extends Key<Data>>(key: K, value: Data[K]): void {
-    this.set(key, value)
-  }
-
-  takeFlash<K extends Key<Data>>(key: K): Data[K] | undefined {
-    return this.#write().working.take(key) as Data[K] | undefined
-  }
-
-  login(userId: string): void {
-    const fits = typeof userId === 'string' && userId !== '' && userId.length <= maxUserIdLength
-    // Half a surrogate pair becomes another character in UTF-8, and one user might become another.
-    check(
-      fits && userId.isWellFormed(),
-      'userId',
-      `must be a well-formed string of 1 to ${maxUserIdLength} characters`,
-    )
-    const state = this.#write()
-    const before = this.userId
-    // One user's data must never reach the next.
-    if (before !== null && before !== userId) state.working.clear()
-    state.login = userId
-  }
-
-  rotate(): void {
-    this.#write().rotate = true
-  }
-
-  destroy(): void {
-    const state = this.#write()
-    const ended = state.ended ?? state.origin
-    Object.assign(state, createSessionState(null, state.now), { ended, destroy: true, accessed: true })
-  }
-
-  toJSON(): SessionSummary {
-    const { createdAt, expiresAt, id, isNew, userId } = this
-    return { id, isNew, userId, createdAt: createdAt.toISOString(), expiresAt: expiresAt.toISOString() }
-  }
-
-  #authenticatedAt(): number | null {
-    const { login, now, origin } = this.#read()
-    return login === null ? (origin?.record.authenticatedAt ?? null) : now
-  }
-
-  #read(): SessionState {
-    this.#state.accessed = true
-    return this.#state
-  }
-
-  #write(): SessionState {
-    if (this.#state.sealed) {
-      throw new SessionError(
-        'ERR_SESSION_COMMITTED',
-        'The session is committed; change it before the response is returned.',
-      )
-    }
-    return this.#read()
-  }
 }

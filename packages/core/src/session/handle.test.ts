@@ -3,13 +3,9 @@ import { SessionError } from '../errors.ts'
 import type { SessionId } from '../crypto/token.ts'
 import { createLifetime } from './lifetime.ts'
 import type { SessionRecord } from './record.ts'
-import {
-  createSessionState,
-  SessionHandle,
-  type LiveRecord,
-  type Session,
-  type SessionState,
-} from './session.ts'
+import { SessionHandle } from './handle.ts'
+import type { Session } from './session.ts'
+import { createSessionState, type LiveRecord, type SessionState } from './state.ts'
 
 interface Data {
   views: number
@@ -24,8 +20,9 @@ const id = 'UN6z6XBS3jMUkrV-_GZzbrxfqXIGbCuISZv_9kyuahw' as SessionId
 
 function liveRecord(record: Partial<SessionRecord> = {}, data: Partial<Data> = {}): LiveRecord {
   const values = new Map<string, unknown>(Object.entries(data))
+  const unnamed = { userId: null, auth: null, issuedAt: now - 60 * minute, previous: null }
   const times = { createdAt: now - 60 * minute, authenticatedAt: null, seenAt: now - 10 * minute }
-  return { id, version: 3, migrated: false, record: { ...times, userId: null, values, ...record } }
+  return { id, version: 3, migrated: false, record: { ...times, ...unnamed, values, ...record } }
 }
 
 function open(origin: LiveRecord | null): { readonly session: Session<Data>; readonly state: SessionState } {
@@ -89,7 +86,7 @@ test('expiresAt promises no more than is enforced when this visit is not going t
 test('login binds a user, and both limits start anew', () => {
   const { session, state } = open(liveRecord({}, { views: 1 }))
   session.login('ada')
-  expect([session.userId, state.login]).toEqual(['ada', 'ada'])
+  expect([session.userId, state.change?.userId]).toEqual(['ada', 'ada'])
   expect(session.authenticatedAt).toEqual(new Date(now))
   // Until the commit the session has its old id.
   expect([session.id, session.createdAt]).toEqual([id, new Date(now - 60 * minute)])
@@ -149,7 +146,7 @@ test('after destroy the handle is a new session, and remembers what it ended', (
     null,
   ])
   expect([session.keys(), session.createdAt]).toEqual([[], new Date(now)])
-  expect([state.destroy, state.ended, state.login, state.rotate]).toEqual([true, origin, null, false])
+  expect([state.destroy, state.ended, state.change, state.rotate]).toEqual([true, origin, null, false])
   session.set('views', 7)
   session.destroy()
   expect([state.ended, session.keys()]).toEqual([origin, []])
