@@ -23,7 +23,7 @@ async function bundled(): Promise<string> {
     logLevel: 'warn',
   })
   try {
-    return (await bundle.generate({ format: 'esm' })).output[0].code
+    return (await bundle.generate({ format: 'esm', codeSplitting: false })).output[0].code
   } finally {
     await bundle.close()
   }

@@ -26,6 +26,8 @@ export interface RedisLink {
   /** The record as it lies there, expired or not; null when there is none. */
   read(id: SessionId): Promise<StoredRecord | null>
   run<Answer>(name: keyof RedisScripts, keys: readonly string[], args: readonly string[]): Promise<Answer>
+  /** Anything else that is asked of the server. */
+  ask(what: string, call: () => Promise<unknown>): Promise<unknown>
 }
 
 const fields = ['payload', 'expiresAt', 'userId', 'version'] as const
@@ -56,6 +58,7 @@ export function redisLink(commands: RedisCommands, options: RedisOptions): Redis
       const call = (): Promise<unknown> => runScript(commands, scripts[name], keys, args)
       return (await answerOf(call, name, timeout)) as Answer
     },
+    ask: (what, call) => answerOf(call, what, timeout),
   }
 }
 

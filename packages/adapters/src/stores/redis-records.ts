@@ -11,9 +11,13 @@ interface Layout {
   deleteByUser(userId: string, except?: SessionId): Promise<number>
 }
 
-/** Records over a link. On a cluster, a record and the index that names it lie on different servers. */
-export function redisRecords(link: RedisLink, cluster: boolean): RedisRecords {
-  const layout = cluster ? apart(link) : together(link)
+/**
+ * Records over a link. On a cluster, a record and the index that names it lie on different servers.
+ *
+ * @param channel Where ends are published, or '' to publish none.
+ */
+export function redisRecords(link: RedisLink, cluster: boolean, channel = ''): RedisRecords {
+  const layout = cluster ? apart(link, channel) : together(link, channel)
   const { now, read } = link
   return {
     async get(id) {
@@ -42,7 +46,7 @@ export function redisRecords(link: RedisLink, cluster: boolean): RedisRecords {
 }
 
 /** One server: a script changes record and index in one step. */
-function together(link: RedisLink): Layout {
+function together(link: RedisLink, channel: string): Layout {
   const { now, prefix, run } = link
   return {
     async write(id, next, expected) {
@@ -51,11 +55,12 @@ function together(link: RedisLink): Layout {
         ...(next === null || next.userId === null ? [] : [userKey(link, next.userId)]),
       ]
       const record = next === null ? [] : recordArguments(next)
-      return (await run<number>('write', keys, [`${now()}`, expected, id, 'together', ...record])) === 1
+      const order = [`${now()}`, expected, id, 'together', channel, ...record]
+      return (await run<number>('write', keys, order)) === 1
     },
     async deleteByUser(userId, except) {
       const user = markedText(userId, 'userId')
-      return run<number>('revokeAll', [userKey(link, userId)], [`${now()}`, user, except ?? ''])
+      return run<number>('revokeAll', [userKey(link, userId)], [`${now()}`, user, except ?? '', channel])
     },
   }
 }
@@ -65,39 +70,43 @@ function together(link: RedisLink): Layout {
  * many in the index is harmless: who reads it looks at the record. One too few would let a session escape its
  * user's `deleteByUser`. So:
  *
- * - A write is acknowledged when both are done. Over a version that is there, both go in one tick. What may be new
- *   (a login) gets its entry after the record: an entry whose record is gone is then never one whose record is still
- *   to come, and whoever finds it can remove it. Ids are not used again.
- * - An entry is removed after its record is gone, never before; otherwise only a minute after its time is over. (A
- *   renewal of which only the record's half was done has failed, and is made again by the session's next request;
- *   should there be none, the entry may go at the time that it had before.)
+ * - A write is acknowledged when both are done. Over a version that is there, the entry goes first: were it the other
+ *   way round, a record whose entry was not prolonged with it could outlive that entry. What may be new (a login) gets
+ *   its entry after the record: an entry whose record is gone is then never one whose record is still to come, and
+ *   whoever finds it can remove it. Ids are not used again.
+ * - Of a login whose entry failed, core removes the record again. If the server cannot be reached for that either, the
+ *   record stays without an entry until it expires; no client was told its id, so nothing leads to it.
+ * - An entry is removed after its record is gone, never before; otherwise only a minute after its time is over, and its
+ *   time is never shorter than that of its record.
  * - A session that is created while `deleteByUser` runs and is missed by it was not acknowledged when the index was
  *   read: it counts as created afterwards. Core's rotation creates the new record first and then gives the old one up
  *   on the condition that it is still there; so if the old one was removed, core removes the new one too, and if the
  *   old one was found given up, the new one had been indexed before: the index is read again until it names no
  *   session that was not looked at.
  */
-function apart(link: RedisLink): Layout {
+function apart(link: RedisLink, channel: string): Layout {
   const { now, prefix, run } = link
   return {
     async write(id, next, expected) {
       const record = next === null ? [] : recordArguments(next)
-      const written = run<number>('write', [prefix + id], [`${now()}`, expected, id, 'apart', ...record])
-      if (next === null || next.userId === null) return (await written) === 1
+      const order = [`${now()}`, expected, id, 'apart', channel, ...record]
+      const write = async (): Promise<boolean> => (await run<number>('write', [prefix + id], order)) === 1
+      if (next === null || next.userId === null) return write()
       const { expiresAt, userId } = next
       const index = (): Promise<unknown> =>
         run('index', [userKey(link, userId)], [`${now()}`, id, `${expiresAt}`])
       const renewed = Number(expected) > 0
-      const [outcome] = await Promise.all([written, renewed ? index() : null])
-      if (outcome === 1 && !renewed) await index()
-      return outcome === 1
+      if (renewed) await index()
+      const written = await write()
+      if (written && !renewed) await index()
+      return written
     },
     async deleteByUser(userId, except) {
       const revocation = [`${now()}`, markedText(userId, 'userId')]
       let removed = 0
       await visitAll(link, userId, async (id) => {
         if (id === except) return 'theirs'
-        const outcome = await run<number>('revoke', [prefix + id], revocation)
+        const outcome = await run<number>('revoke', [prefix + id], [...revocation, id, channel])
         if (outcome === 2) removed++
         return outcome === 0 ? 'foreign' : 'gone'
       })

@@ -35,17 +35,23 @@ local function put(key, write, expiresAt, version, payload, userId)
   redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(expiresAt) + ${slack}))
 end`
 
+/** Tells of a record that is gone, or that is nobody's, to those who wait for the end of a session; '' is no channel. */
+const announce = `
+local function announce(channel, id)
+  if channel ~= '' then redis.call('PUBLISH', channel, id) end
+end`
+
 const texts = {
   /**
    * KEYS: session, and where it is to be in step the next user's index. ARGV: now, expected version or '' for any,
-   * id, 'together' or 'apart', and unless the record is to go: the name of this write, expiresAt, version, payload,
-   * and the user if there is one. Gives 1, or 0 when the version is another.
+   * id, 'together' or 'apart', channel, and unless the record is to go: the name of this write, expiresAt, version,
+   * payload, and the user if there is one. Gives 1, or 0 when the version is another.
    *
    * ioredis and Upstash's client send a command again when its answer was lost. By its name the write is known to
    * have been done, so that it is not taken for a lost race, replayed, and counted twice.
    */
-  write: `${indexAdd}${load}${put}
-local now, expected, id, index, write, expiresAt, version, payload, userId = unpack(ARGV)
+  write: `${indexAdd}${load}${put}${announce}
+local now, expected, id, index, channel, write, expiresAt, version, payload, userId = unpack(ARGV)
 local stored, storedUntil, owner, lastWrite = load(KEYS[1])
 if write and write == lastWrite then return 1 end
 local live = stored and tonumber(storedUntil) > tonumber(now)
@@ -57,6 +63,7 @@ if index == 'together' then
   end
   if userId then indexAdd(KEYS[2], id, expiresAt, now) end
 end
+if stored and not userId then announce(channel, id) end
 return 1`,
 
   /** KEYS: a user's index. ARGV: now, id, expiresAt. */
@@ -69,16 +76,17 @@ return 1`,
 for _, id in ipairs(ARGV) do redis.call('ZREM', KEYS[1], id) end
 return redis.call('ZRANGE', KEYS[1], 0, -1)`,
 
-  /** KEYS: session. ARGV: now, user. Gives 2 when a live record of the user was removed, 1 when nothing is left, 0 when it is another's. */
-  revoke: `${load}
+  /** KEYS: session. ARGV: now, user, id, channel. Gives 2 when a live record of the user was removed, 1 when nothing is left, 0 when it is another's. */
+  revoke: `${load}${announce}
 local stored, storedUntil, owner = load(KEYS[1])
 if stored and owner ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[1])
+if stored then announce(ARGV[4], ARGV[3]) end
 return stored and tonumber(storedUntil) > tonumber(ARGV[1]) and 2 or 1`,
 
-  /** KEYS: a user's index. ARGV: now, user, the id to keep or ''. Gives how many live records were removed. */
-  revokeAll: `${load}
-local now, user, except = unpack(ARGV)
+  /** KEYS: a user's index. ARGV: now, user, the id to keep or '', channel. Gives how many live records were removed. */
+  revokeAll: `${load}${announce}
+local now, user, except, channel = unpack(ARGV)
 local base = KEYS[1]:sub(1, -#('user' .. user) - 1)
 local removed = 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -87,6 +95,7 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     if stored and owner == user then
       if tonumber(storedUntil) > tonumber(now) then removed = removed + 1 end
       redis.call('DEL', base .. id)
+      announce(channel, id)
     end
     redis.call('ZREM', KEYS[1], id)
   end

@@ -55,7 +55,7 @@ describe.for([
     expect([...(await store.listByUser(`user-${driver}`)).keys()]).toEqual([ids[0]])
   })
 
-  test('a change sends one command to read and one to write; a signed-in one writes its index in the same tick', async () => {
+  test('a change sends one command to read and one to write; a signed-in one writes its index before', async () => {
     const sessions = createSessionManager<{ views: number }>({
       secrets: ['kW8dX0p3Zr5vT9yLq2NbHc7JfGs4Ua6EoI1mPxRtYz8'],
       store,

@@ -1,8 +1,8 @@
 import type { SessionId, StoredRecord } from '@coatcheck/core'
 import { Redis } from 'ioredis'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { startRedis } from '../../../../test/support/redis-server.ts'
-import { redisStore } from './redis.ts'
+import { redisStore, type RedisStore } from './redis.ts'
 
 const server = await startRedis()
 const client = new Redis(server.url)
@@ -88,5 +88,79 @@ test.for([{ cluster: true }, { cluster: false }])(
         expected.toSorted(),
       ])
     }
+  },
+)
+
+describe.for([{ cluster: true }, { cluster: false }])(
+  'when the server fails at one command: %j',
+  (options) => {
+    const lost = new Error('The connection was lost.')
+    const [id, next] = ['one', 'next'].map((name) => name.padEnd(43, '_')) as [SessionId, SessionId]
+
+    /** A client that fails at one command, before or after it was done. */
+    function failing(at: number, after: boolean): ReturnType<typeof shuffled> & { sent: () => number } {
+      let sent = 0
+      return {
+        status: 'ready',
+        sent: () => sent,
+        async call(name, args) {
+          if (sent++ !== at) return client.call(name, args)
+          if (after) await client.call(name, args)
+          throw lost
+        },
+      }
+    }
+
+    const works: readonly [string, (store: RedisStore) => Promise<unknown>][] = [
+      ['a login', (store) => store.compareAndSet(next, recordOf(1), 0)],
+      [
+        'a renewal',
+        (store) => store.compareAndSet(id, { ...recordOf(2), expiresAt: Date.now() + 600_000 }, 1),
+      ],
+      ['a removal', (store) => store.compareAndSet(id, null, 1)],
+      ['deleteByUser', (store) => store.deleteByUser('ann')],
+      [
+        'a rotation, as core does it',
+        async (store) => {
+          try {
+            await store.compareAndSet(next, recordOf(1), 0)
+            await store.compareAndSet(id, recordOf(2, null), 1)
+          } catch (error) {
+            // Of what may have been written nobody was told.
+            await store.delete(next)
+            throw error
+          }
+        },
+      ],
+    ]
+
+    test.for(works)('%s leaves no live session that the index does not name', async ([name, work]) => {
+      for (const after of [false, true]) {
+        for (let at = 0, last = 1; at < last; at++) {
+          await client.flushall()
+          await direct.set(id, recordOf(1))
+          const faulty = failing(at, after)
+          const failed = await work(redisStore(faulty, options)).then(
+            () => null,
+            (error: unknown) => error,
+          )
+          last = faulty.sent()
+          if (at < last) expect([at, failed]).not.toEqual([at, null])
+          // A login that failed is taken back by core.
+          if (name === 'a login') await direct.delete(next)
+          const live = await Promise.all(
+            [id, next].map(async (each) => [each, await direct.get(each)] as const),
+          )
+          const theirs = live.filter(([, record]) => record?.userId === 'ann')
+          for (const [each, record] of theirs) {
+            const score = Number(await client.zscore('session:user:ann', each))
+            expect([name, at, after, score >= record!.expiresAt]).toEqual([name, at, after, true])
+          }
+          await direct.deleteByUser('ann')
+          expect(await direct.listByUser('ann')).toEqual(new Map())
+          for (const [each] of theirs) expect(await direct.get(each)).toBeNull()
+        }
+      }
+    })
   },
 )

@@ -35,6 +35,15 @@ test('what is no such client does not compile', () => {
   upstashStore(new UpstashRedis({ url: '', token: '' }), { cluster: true })
 })
 
+test('only a store that hears of ends tells of them', () => {
+  const client = createClient()
+  expectTypeOf(redisStore(client, { notify: client.duplicate() })).toHaveProperty('watch')
+  expectTypeOf(redisStore(new Redis(), { notify: new Redis() })).toHaveProperty('watch')
+  expectTypeOf(redisStore(client)).not.toHaveProperty('watch')
+  // @ts-expect-error what cannot subscribe
+  redisStore(client, { notify: new Map() })
+})
+
 test('both stores have every capability', () => {
   expectTypeOf<ReturnType<typeof redisStore>>().toExtend<AtomicStore & UserIndexedStore>()
   expectTypeOf<ReturnType<typeof upstashStore>>().toExtend<AtomicStore & UserIndexedStore>()

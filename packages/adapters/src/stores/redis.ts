@@ -1,3 +1,4 @@
+import { redisChannel, type RedisSubscriber, type WatchableRedisRecords } from './redis-notify.ts'
 import { redisLink, type RedisCommands, type RedisOptions } from './redis-link.ts'
 import { redisRecords, type RedisRecords } from './redis-records.ts'
 
@@ -26,10 +27,18 @@ export interface RedisStoreOptions extends RedisOptions {
    * that want every key of a script declared, such as Dragonfly.
    */
   readonly cluster?: boolean
+  /**
+   * A second connection, by which ends of sessions are heard of (default: none, and none are published): what
+   * `onRevoked` needs. It can do nothing else meanwhile. All processes whose sessions are to be heard of need it.
+   */
+  readonly notify?: RedisSubscriber
 }
 
 /** Every write is conditional; a revoked session is gone at once. */
 export interface RedisStore extends RedisRecords {}
+
+/** One that also tells of ends, by Redis' publish and subscribe. */
+export interface NotifyingRedisStore extends RedisStore, WatchableRedisRecords {}
 
 /**
  * A store over Redis 6.2 or newer, Valkey, and what speaks their protocol. One command to read, one to write.
@@ -44,12 +53,27 @@ export interface RedisStore extends RedisRecords {}
  * @example
  * const client = await createClient().on('error', console.error).connect()
  * const store = redisStore(client)
+ *
+ * @example
+ * const notify = await client.duplicate().connect()
+ * const store = redisStore(client, { notify })
  */
-export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): RedisStore {
+export function redisStore(
+  client: RedisClient,
+  options: RedisStoreOptions & { readonly notify: RedisSubscriber },
+): NotifyingRedisStore
+export function redisStore(client: RedisClient, options?: RedisStoreOptions): RedisStore
+export function redisStore(
+  client: RedisClient,
+  options: RedisStoreOptions = {},
+): RedisStore | NotifyingRedisStore {
   const commands = commandsOf(client)
-  const { cluster = isCluster(client) } = options
+  const { cluster = isCluster(client), notify } = options
   if (typeof cluster !== 'boolean') throw new Error('cluster must be true or false.')
-  return redisRecords(redisLink(commands, options), cluster)
+  const link = redisLink(commands, options)
+  if (notify === undefined) return redisRecords(link, cluster)
+  const { name, watch } = redisChannel(notify, link)
+  return { ...redisRecords(link, cluster, name), watch }
 }
 
 function commandsOf(client: RedisClient): RedisCommands {
