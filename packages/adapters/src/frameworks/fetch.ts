@@ -1,4 +1,4 @@
-import { SessionError, type Session, type SessionManager } from '@coatcheck/core'
+import { SessionError, StepUpError, type Session, type SessionManager } from '@coatcheck/core'
 import { managerFinder, type ManagerSource } from './manager-source.ts'
 
 /** What a Worker's `fetch` gets as its third argument. */
@@ -36,11 +36,15 @@ export function withSession<Data extends object>(
   return async function fetchWithSession(request, ...rest) {
     const [env, context] = rest
     const manager = managerFor(env)
-    return once(manager, request, () =>
+    const handled = once(manager, request, () =>
       manager.handle(request, (session) => handler(request, session, ...rest), {
         waitUntil: waitUntilOf(context),
       }),
     )
+    return handled.catch((error: unknown) => {
+      if (error instanceof StepUpError) return error.getResponse()
+      throw error
+    })
   }
 }
 

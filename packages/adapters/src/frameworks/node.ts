@@ -2,7 +2,13 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
-import { SessionError, type Session, type SessionManager, type SessionRequest } from '@coatcheck/core'
+import {
+  SessionError,
+  StepUpError,
+  type Session,
+  type SessionManager,
+  type SessionRequest,
+} from '@coatcheck/core'
 import type { LegacySession, LegacySessions } from './legacy-sessions.ts'
 import { beginAnew, gateResponse } from './response-gate.ts'
 
@@ -136,10 +142,12 @@ function sessionRequest({ headers, socket }: NodeRequest): SessionRequest {
 }
 
 function answerError(error: unknown, _: unknown, res: NodeServerResponse): void {
-  console.error(error)
+  const expected = error instanceof StepUpError
+  if (!expected) console.error(error)
   if (res.headersSent && !res.writableEnded) return void (res as ServerResponse).destroy()
   if (res.headersSent) return
   res.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  res.statusCode = 500
-  res.end('Internal Server Error')
+  res.statusCode = expected ? error.status : 500
+  if (expected) res.setHeader('WWW-Authenticate', 'Cookie')
+  res.end(expected ? 'Unauthorized' : 'Internal Server Error')
 }

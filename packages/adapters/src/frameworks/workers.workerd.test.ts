@@ -45,7 +45,7 @@ function cookieOf(response: Response): string | null {
 }
 
 describe.for(Object.entries(adapters))('%s', ([, mount]) => {
-  test('lets a WebSocket through, with what was changed before the upgrade written', async () => {
+  test('ASVS-4.4.3 lets a WebSocket through, with what was changed before the upgrade written', async () => {
     const { events, sessions } = open()
     const server = mount(sessions, (loaded) => {
       loaded.update('views', (views = 0) => views + 1)
@@ -70,7 +70,7 @@ describe.for(Object.entries(adapters))('%s', ([, mount]) => {
     expect(events).toEqual(['created', 'updated'])
   })
 
-  test('begins no session by a WebSocket, and says so', async () => {
+  test('ASVS-4.4.4 begins no session by a WebSocket, and says so', async () => {
     const { events, sessions } = open()
     const server = mount(sessions, (loaded) => {
       loaded.set('views', 1)
