@@ -17,7 +17,7 @@ export async function bundleWorker(): Promise<string> {
     logLevel: 'warn',
   })
   try {
-    const { output } = await bundle.generate({ format: 'esm' })
+    const { output } = await bundle.generate({ format: 'esm', codeSplitting: false })
     return output[0].code
   } finally {
     await bundle.close()

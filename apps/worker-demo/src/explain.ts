@@ -28,10 +28,22 @@ export function explain(event: SessionEvent): string {
       return event.previous === null
         ? `${event.userId} signed in, and the session ${short(event.id)} began.`
         : `${event.userId} signed in: ${short(event.previous)} became ${short(event.id)}, the old ticket ended at once.`
+    case 'step-up':
+      return `${event.userId} gave a further proof, and ${short(event.previous ?? event.id)} became ${short(event.id)}.`
+    case 'act-as':
+      return `${event.actor} goes on as ${event.userId}, under the new number ${short(event.id)}.`
+    case 'stop-acting':
+      return `${event.userId} stopped acting as somebody else, and got the number ${short(event.id)}.`
     case 'rotated':
       return `New number: ${short(event.previous)} became ${short(event.id)}; the old ticket is honoured a little longer.`
+    case 'renewed':
+      return `The number had its time: ${short(event.previous)} became ${short(event.id)}.`
     case 'destroyed':
       return `The session ${short(event.id)} was ended: record deleted, cookie taken back.`
+    case 'revoked':
+      return `The session ${short(event.id)} was ended from elsewhere (${event.by}).`
+    case 'csrf-denied':
+      return `A ${event.method} that another site may have caused was refused.`
     case 'reused':
       return `The long-changed number ${short(event.id)} came back, a sign of theft: its whole session was ended.`
     case 'gone':
@@ -46,6 +58,8 @@ export function explain(event: SessionEvent): string {
       return `The answer was a 304, which cannot carry a cookie: “${event.change}” was left undone.`
     case 'store-failure':
       return `The store failed at “${event.operation}”.`
+    case 'key-provider-failure':
+      return 'The secrets could not be fetched anew; those at hand are still used.'
     case 'last-write-wins':
       return event.consistency === 'eventual'
         ? 'Note at start-up: Workers KV is eventually consistent, and the last of two parallel writes wins.'

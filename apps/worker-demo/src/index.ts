@@ -9,6 +9,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { garments, maxOfEach, withChange } from './cart.ts'
+import { explanationPage } from './explanation.ts'
 import { frame } from './frame.ts'
 import { errorPage, goodbyePage, homePage, layout } from './pages.ts'
 import { createSessions, type Env, type Notice } from './sessions.ts'
@@ -55,6 +56,12 @@ app.use(csrf({ secFetchSite: ['same-origin', 'none'] }))
 app.use(bodyLimit({ maxSize: 4096, onError: tooMuch }))
 // Its own number for each request, never the client's; with the context at hand, events find their request.
 app.use(requestId({ headerName: '' }), contextStorage())
+
+// Before the session: this page looks at the request, and changes nothing by it.
+app.get('/explain', async (c) => {
+  const explanation = await createSessions(c.env, () => {}).explain(c.req.raw)
+  return c.html(layout({ title: 'What coatcheck sees', main: explanationPage(explanation) }))
+})
 
 const counter = app.use(frame).use(session(createSessions))
 

@@ -33,7 +33,10 @@ export function layout({ title, main, aside, below }: Layout): Html {
               </div>`
             : html`<main class="alone">${main}</main>`
         }
-        <footer class="foot soft small">A demo: any name will do, and no script runs on these pages.</footer>
+        <footer class="foot soft small">
+          A demo: any name will do, and no script runs on these pages.
+          <a href="/explain">What coatcheck sees in your request</a>
+        </footer>
       </body>
     </html>`
 }

@@ -1,4 +1,4 @@
-import { createSessionManager, type SessionManager } from '@coatcheck/core'
+import { createSessionManager, type OnEvent, type SessionManager } from '@coatcheck/core'
 import { kvStore } from '@coatcheck/adapters/kv'
 import type { Cart } from './cart.ts'
 import { record } from './logbook.ts'
@@ -23,11 +23,11 @@ export interface Notice {
 }
 
 /** All there is to set up: a secret, a place to keep the records, and how long a session may live. */
-export function createSessions(env: Env): SessionManager<DemoData> {
+export function createSessions(env: Env, onEvent: OnEvent = record): SessionManager<DemoData> {
   return createSessionManager<DemoData>({
     secrets: [env.SESSION_SECRET],
     store: kvStore(env.SESSIONS),
     lifetime: { idle: '30m', absolute: '7d' },
-    onEvent: record,
+    onEvent,
   })
 }

@@ -174,6 +174,7 @@ input[type=text] {
   .log .what { grid-column: 1 / -1 }
 }
 
+.sees { padding-left: 1.3rem; display: grid; gap: .45rem; overflow-wrap: anywhere }
 .torn { display: block; margin: .25rem auto 0; max-width: 100%; height: auto }
 .alone { width: min(34rem, 100% - 2.5rem); margin: 8vh auto 3rem }
 
