@@ -30,6 +30,7 @@ export default defineConfig({
         test: {
           name: 'node',
           testTimeout: slow,
+          setupFiles: ['test/support/leak-watch.setup.ts'],
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/*.workerd.test.ts', '**/*.service.test.ts'],
         },
@@ -95,6 +96,16 @@ export default defineConfig({
           include: ['test/express/*.test.ts'],
           testTimeout: slow,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          // What SECURITY.md promises, under attack.
+          name: 'defence',
+          include: ['test/defence/*.test.ts'],
+          testTimeout: slow,
+          hookTimeout: slow,
         },
       },
       { ...fromSource, test: { name: 'house', include: ['test/house/*.test.ts'], testTimeout: slow } },

@@ -70,6 +70,23 @@ interface Clock {
   time: number
 }
 
+/** Who looks over all cloakrooms: makes their managers, and sees their stores. */
+export interface CloakroomWatch {
+  readonly createManager: typeof createSessionManager
+  opened(store: CountingStore): void
+}
+
+const unwatched: CloakroomWatch = { createManager: createSessionManager, opened() {} }
+let watch = unwatched
+
+/** Puts all cloakrooms that are opened from now on under a watch. @returns What ends it. */
+export function watchCloakrooms(by: CloakroomWatch): () => void {
+  watch = by
+  return () => {
+    watch = unwatched
+  }
+}
+
 export function openCloakroom<Data extends object = Goods>(
   options: Partial<SessionManagerOptions<Data>> = {},
   clock: Clock = { time: Date.UTC(2026, 10, 21, 9, 30) },
@@ -78,7 +95,8 @@ export function openCloakroom<Data extends object = Goods>(
 ): Cloakroom<Data> {
   const events: SessionEvent[] = []
   const now = (): number => clock.time
-  const sessions = createSessionManager<Data>({
+  watch.opened(store)
+  const sessions = watch.createManager<Data>({
     secrets: [secret],
     store,
     now,

@@ -1,4 +1,6 @@
-import type { RejectionReason, SessionEvent, SessionManagerOptions } from '@coatcheck/core'
+import type { Explanation, RejectionReason, SessionEvent, SessionManagerOptions } from '@coatcheck/core'
+import { createCsrf } from '@coatcheck/core/csrf'
+import { createUserSessions } from '@coatcheck/core/user-sessions'
 import { Browser } from './browser.ts'
 import { hour, minute, newerSecret, openCloakroom, secret, type Cloakroom, type Goods } from './cloakroom.ts'
 
@@ -13,6 +15,8 @@ export interface Scene {
   /** `JSON.stringify` of every session that took part. */
   readonly texts: readonly string[]
   readonly sessions: readonly object[]
+  /** How each request was explained before it was answered. */
+  readonly explanations: readonly Explanation[]
 }
 
 type Play = (stage: Stage) => Promise<unknown>
@@ -39,8 +43,31 @@ export const scenes: Readonly<Record<SessionEvent['type'], Play>> = {
     await visit(browser, () => {})
   },
   login: ({ visit }) => visit(new Browser(), (session) => session.login('ann')),
+  async 'step-up'({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.stepUp({ amr: ['otp'], aal: 2 }))
+  },
+  async 'act-as'({ visit, welcome }) {
+    await visit(await welcome(), (session) => session.actAs('bob'))
+  },
+  async 'stop-acting'({ visit, welcome }) {
+    const browser = await welcome()
+    await visit(browser, (session) => session.actAs('bob'))
+    await visit(browser, (session) => session.stopActing())
+  },
   async rotated({ visit, welcome }) {
     await visit(await welcome(), (session) => session.rotate())
+  },
+  async renewed({ open, room, visit, welcome }) {
+    const browser = await welcome()
+    room.wait(2 * hour)
+    await open({ lifetime: { renewEvery: '1h' } }).visit(browser, () => {})
+    await visit(browser, () => {})
+  },
+  async revoked({ room, visit, welcome }) {
+    const browser = await welcome()
+    const onEvent = (event: SessionEvent): void => void room.events.push(event)
+    await createUserSessions(room.memory, { now: room.now, onEvent }).revokeAll('ann')
+    await visit(browser, () => {})
   },
   async destroyed({ visit, welcome }) {
     await visit(await welcome(), (session) => session.destroy())
@@ -82,6 +109,22 @@ export const scenes: Readonly<Record<SessionEvent['type'], Play>> = {
     const browser = await welcome()
     room.store.failWhen(() => 'fails')
     await visit(browser, () => {})
+  },
+  async 'key-provider-failure'({ open }) {
+    let isSealed = true
+    const vault = (): Promise<readonly [string]> =>
+      isSealed ? Promise.reject(new Error('The vault is sealed.')) : Promise.resolve([secret])
+    try {
+      await open({ secrets: vault }).visit(new Browser(), (session) => session.set('views', 1))
+    } finally {
+      isSealed = false
+    }
+  },
+  async 'csrf-denied'({ room }) {
+    const headers = { 'sec-fetch-site': 'cross-site' }
+    const request = new Request('https://shop.test/', { method: 'POST', headers })
+    const csrf = createCsrf({ onEvent: (event) => room.events.push(event) })
+    await csrf.check(request, await room.load(new Browser()))
   },
   async 'last-write-wins'({ room, open }) {
     const { get, set, delete: remove } = room.memory
@@ -164,6 +207,7 @@ export async function play(scene: Play): Promise<Scene> {
   const errors: unknown[] = []
   const texts: string[] = []
   const sessions: object[] = []
+  const explanations: Explanation[] = []
   const rooms: Cloakroom<Goods>[] = []
 
   function watch(room: Cloakroom<Goods>): Cloakroom<Goods> {
@@ -175,6 +219,9 @@ export async function play(scene: Play): Promise<Scene> {
       reopen: room.reopen,
       visit: async (browser, handler, request) => {
         keep(browser)
+        const explanation = await room.sessions.explain(request ?? browser.request())
+        explanations.push(explanation)
+        texts.push(JSON.stringify(explanation))
         const visit = await room.visit(
           browser,
           async (session) => {
@@ -222,5 +269,13 @@ export async function play(scene: Play): Promise<Scene> {
   } catch (error) {
     errors.push(error)
   }
-  return { rooms, tokens, errors, texts, sessions, events: rooms.flatMap(({ events }) => events) }
+  return {
+    rooms,
+    tokens,
+    errors,
+    texts,
+    sessions,
+    explanations,
+    events: rooms.flatMap(({ events }) => events),
+  }
 }

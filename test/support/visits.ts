@@ -140,7 +140,7 @@ export function testVisits(adapter: string, mount: Mount): void {
         expect(refusals).toEqual([expect.objectContaining({ code: 'ERR_SESSION_COMMITTED' })])
       })
 
-      test('logout removes the cookie and ends the session', async () => {
+      test('ASVS-7.4.1 NIST-5.1-end logout removes the cookie and ends the session', async () => {
         const { browser, room, server } = open((session, request) => {
           if (request.url.endsWith('/logout')) session.destroy()
           else session.login('ann')
@@ -155,7 +155,7 @@ export function testVisits(adapter: string, mount: Mount): void {
     })
 
     describe('a response', () => {
-      test('of a request that left the session alone has nothing added', async () => {
+      test('RFC9111-5.2.2 of a request that left the session alone has nothing added', async () => {
         const { browser, room, server } = open(
           () =>
             new Response('Hi', {
@@ -171,7 +171,7 @@ export function testVisits(adapter: string, mount: Mount): void {
         expect(room.store.takeCalls()).toEqual([])
       })
 
-      test('ASVS-14.3.2 that sets our cookie is kept by no cache', async () => {
+      test('ASVS-14.3.2 RFC9111-4.1 RFC9111-7.3 RFC9213-2 that sets our cookie is kept by no cache', async () => {
         const { browser, server } = open((session) => {
           session.set('views', 1)
           return new Response('Hi', { headers: cacheable })
@@ -183,7 +183,7 @@ export function testVisits(adapter: string, mount: Mount): void {
           expect(headers.has(name)).toBe(false)
       })
 
-      test('ASVS-14.2.5 that depends on the session is kept by no shared cache', async () => {
+      test('ASVS-14.2.2 ASVS-14.2.5 RFC9111-4.1 RFC9213-2 that depends on the session is kept by no shared cache', async () => {
         const { browser, server } = open(
           (session) => new Response(session.userId ?? 'nobody', { headers: cacheable }),
         )
@@ -282,7 +282,7 @@ export function testVisits(adapter: string, mount: Mount): void {
         expect(await room.store.liveIds()).toEqual([idOf(browser)])
       })
 
-      test('with status 304 begins no session and is private', async () => {
+      test('RFC9111-4.3.4 with status 304 begins no session and is private', async () => {
         const { browser, room, server } = open((session) => {
           session.set('views', 1)
           return new Response(null, { status: 304, headers: { ETag: '"1"' } })
@@ -312,7 +312,7 @@ export function testVisits(adapter: string, mount: Mount): void {
         expect(room.store.takeCalls()).toEqual(['get'])
       })
 
-      test('of the store at load calls no handler and is no anonymous visit', async () => {
+      test('ASVS-16.5.3 of the store at load calls no handler and is no anonymous visit', async () => {
         let calls = 0
         const { browser, room, server } = open((session, request) => {
           calls++
@@ -324,7 +324,7 @@ export function testVisits(adapter: string, mount: Mount): void {
         expect(calls).toBe(1)
       })
 
-      test('of the store at commit sends no cookie of ours', async () => {
+      test('ASVS-16.5.3 of the store at commit sends no cookie of ours', async () => {
         const { browser, room, server } = open(change)
         room.store.failWhen(() => 'fails')
         await fails(server, browser)
