@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -22,8 +22,11 @@ try {
   const scope = join(folder, 'node_modules', '@coatcheck')
   await Promise.all(packages.map((name) => checkPackage(name, join(scope, name))))
   const installed = join(root, 'packages/adapters/node_modules')
-  for (const name of ['depd', 'hono'])
-    await symlink(join(installed, name), join(folder, 'node_modules', name))
+  for (const name of ['@opentelemetry/api', 'depd', 'hono']) {
+    const link = join(folder, 'node_modules', name)
+    await mkdir(dirname(link), { recursive: true })
+    await symlink(join(installed, name), link)
+  }
   for (const name of packages) await checkDoors(join(scope, name))
 } finally {
   await rm(folder, { recursive: true })

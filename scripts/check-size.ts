@@ -57,5 +57,16 @@ async function bundle(entry: Entry): Promise<{ code: string; modules: string[] }
   })
   const { output } = await build.generate({ format: 'esm', minify: true })
   await build.close()
-  return { code: output[0].code, modules: output[0].moduleIds }
+  // What is imported only when it is called (`explain`) is loaded by those who call it.
+  const chunks = new Map(output.map((file) => [file.fileName, file]))
+  const loaded = new Set([output[0].fileName])
+  for (const name of loaded) {
+    const chunk = chunks.get(name)
+    if (chunk?.type === 'chunk') for (const imported of chunk.imports) loaded.add(imported)
+  }
+  const files = [...loaded].map((name) => chunks.get(name)).filter((file) => file?.type === 'chunk')
+  return {
+    code: files.map(({ code }) => code).join('\n'),
+    modules: files.flatMap(({ moduleIds }) => moduleIds),
+  }
 }

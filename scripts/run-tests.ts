@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { unproven, type Report } from './conformance.ts'
 import { canInstall, findProgram, howToInstall, installCommand, programs } from './programs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const report = `${root}.cache/tests.json`
 
 /**
  * Brings what the tests need, builds the packages, and runs vitest. Arguments go to vitest; without any, every
- * test runs and the coverage is held to its thresholds.
+ * test runs, the coverage is held to its thresholds, and SECURITY.md to the tests that passed.
  *
  * @returns The exit code.
  */
@@ -18,9 +21,19 @@ export async function runTests(args: readonly string[]): Promise<number> {
   ]
   const failed = (await Promise.all(steps)).find((code) => code !== 0)
   if (failed !== undefined) return failed
+  if (args.length > 0) return run('vitest', ['run', ...args])
   // The table is for `pnpm run coverage`; here vitest's summary is to be the last thing on the screen.
   const coverage = ['--coverage', '--coverage.reporter=json-summary']
-  return run('vitest', ['run', ...(args.length === 0 ? coverage : args)])
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const code = await run('vitest', ['run', ...coverage, ...reporters])
+  return code === 0 ? checkClaims() : code
+}
+
+/** Holds the claims of SECURITY.md to the tests that have just run. @returns The exit code. */
+async function checkClaims(): Promise<number> {
+  const faults = unproven(JSON.parse(await readFile(report, 'utf8')) as Report)
+  for (const fault of faults) console.error(`SECURITY.md: ${fault}`)
+  return faults.length === 0 ? 0 : 1
 }
 
 async function installPrograms(): Promise<number> {

@@ -31,6 +31,7 @@ const levels: Readonly<Record<string, number>> = {
   'store/': 2,
   'manager/events.ts': 2,
   'session/': 3,
+  'csrf/': 3,
   'backend/': 4,
   'manager/': 5,
   'conformance/': 6,
@@ -63,6 +64,9 @@ const structuralPeers: readonly string[] = [
   'redis',
   'unstorage',
 ]
+
+/** Peers with a door of their own for each middleware; applications that have one of the doors have the peer. */
+const doorsOfPeer: Readonly<Record<string, number>> = { hono: 2 }
 
 /** The doors that need jose. */
 const joseDoors: readonly string[] = []
@@ -180,7 +184,7 @@ export function packageFaults(house: House): string[] {
   for (const [folder, { peerDependencies = {} }] of manifests) {
     for (const peer of Object.keys(peerDependencies)) {
       const doors = doorsThatReach(peer, house).filter((door) => packageOf(door) === folder)
-      const wanted = structuralPeers.includes(peer) ? 0 : 1
+      const wanted = structuralPeers.includes(peer) ? 0 : (doorsOfPeer[peer] ?? 1)
       if (doors.length !== wanted)
         faults.push(`${folder}: ${peer} is behind ${doors.length} doors: ${doors.join(', ')}`)
     }

@@ -149,20 +149,20 @@ describe('packages are declared, and each peer is behind one door', () => {
   refuses(
     'an undeclared package',
     packageFaults,
-    { 'packages/core/src/index.ts': "import type { Hono } from 'hono/tiny'" },
+    { 'packages/core/src/index.ts': "import type { Koa } from 'koa/tiny'" },
     core,
   )
-  const peer = { ...core, peerDependencies: { hono: '^4' } }
+  const peer = { ...core, peerDependencies: { koa: '^4' } }
   allows(
     'a declared peer',
     packageFaults,
-    { 'packages/core/src/index.ts': "import type { Hono } from 'hono'" },
+    { 'packages/core/src/index.ts': "import type { Koa } from 'koa'" },
     peer,
   )
   refuses('a peer that nobody imports', packageFaults, { 'packages/core/src/index.ts': '' }, peer)
   const two = {
     ...manifest(['.', './src/index.ts'], ['./b', './src/b.ts']),
-    peerDependencies: { hono: '^4' },
+    peerDependencies: { koa: '^4' },
   }
   refuses(
     'a peer behind two doors',
@@ -170,7 +170,7 @@ describe('packages are declared, and each peer is behind one door', () => {
     {
       'packages/core/src/index.ts': "import './session/shared-part.ts'",
       'packages/core/src/b.ts': "import './session/shared-part.ts'",
-      'packages/core/src/session/shared-part.ts': "import { Hono } from 'hono'",
+      'packages/core/src/session/shared-part.ts': "import { Koa } from 'koa'",
     },
     two,
   )
