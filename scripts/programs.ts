@@ -18,7 +18,7 @@ export interface Program {
 /** One row for each. */
 export const programs = {
   chromium: {
-    use: 'the browser tests of the demo',
+    use: 'the browser tests',
     binaries: [
       'chromium',
       'chromium-browser',
@@ -43,6 +43,12 @@ export const programs = {
     apt: 'mariadb-server',
     service: 'mariadb',
     byHand: 'Debian: sudo apt-get install mariadb-server; macOS: brew install mariadb',
+  },
+  openssl: {
+    use: 'the tests over https, which make a certificate',
+    binaries: ['openssl', '/usr/bin/openssl'],
+    apt: 'openssl',
+    byHand: 'Debian: sudo apt-get install openssl; macOS: it is there',
   },
 } satisfies Record<string, Program>
 

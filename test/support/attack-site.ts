@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { withSession } from '@coatcheck/adapters/node'
 import type { Session } from '@coatcheck/core'
 import { openCloakroom, type Cloakroom, type Goods } from './cloakroom.ts'
+import { programs, requireProgram } from '../../scripts/programs.ts'
 
 /** A shop over https, and whatever else its host and the hosts beside it serve. */
 export interface AttackSite {
@@ -82,7 +83,16 @@ async function selfSigned(): Promise<{ key: string; cert: string }> {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   const about = ['-subj', '/CN=coats.test', '-addext', 'subjectAltName=DNS:*.coats.test', '-days', '1']
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  await promisify(execFile)('openssl', ['req', '-x509', ...kind, ...about, '-keyout', key, '-out', cert])
+  await promisify(execFile)(requireProgram(programs.openssl), [
+    'req',
+    '-x509',
+    ...kind,
+    ...about,
+    '-keyout',
+    key,
+    '-out',
+    cert,
+  ])
   const files = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
   await rm(folder, { recursive: true })
   return files

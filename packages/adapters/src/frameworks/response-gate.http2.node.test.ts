@@ -21,6 +21,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { gateResponse, type ResponseHooks } from './response-gate.ts'
+import { programs, requireProgram } from '../../../../scripts/programs.ts'
 
 type Handler = (res: Http2ServerResponse, log: unknown[], req: Http2ServerRequest) => unknown
 
@@ -298,12 +299,12 @@ function certificate(): { key: Buffer; cert: Buffer } {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     const options =
       '-x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost'
-    execFileSync('openssl', ['req', ...options.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    execFileSync(
+      requireProgram(programs.openssl),
+      ['req', ...options.split(' '), '-keyout', key, '-out', cert],
+      { stdio: 'ignore' },
+    )
     return { key: readFileSync(key), cert: readFileSync(cert) }
-  } catch (cause) {
-    throw new Error('This test makes a certificate with openssl: install it (apt install openssl).', {
-      cause,
-    })
   } finally {
     rmSync(folder, { recursive: true })
   }
