@@ -3,7 +3,7 @@ import { Browser } from '../../../test/support/browser.ts'
 import { openCloakroom } from '../../../test/support/cloakroom.ts'
 import { createCsrf, type CsrfSession } from './csrf.ts'
 
-// The whole table of standards.md §4, written down by hand: nothing here is computed as the library does it.
+// The whole table, written down by hand: nothing here is computed as the library does it.
 
 const origins = {
   absent: null,
