@@ -12,32 +12,42 @@ export interface GuardedStore {
   compareAndSet(id: SessionId, next: StoredRecord | null, expected: number): Promise<boolean>
 }
 
+/**
+ * Runs one call of a store; its failure is reported, and becomes `ERR_SESSION_STORE`.
+ *
+ * @param operation What kind of call it is, for the event.
+ * @param method What it is called, for the message.
+ */
+export async function guard<Result>(
+  onEvent: OnEvent,
+  operation: Operation,
+  call: () => Promise<Result>,
+  method: string = operation,
+): Promise<Result> {
+  try {
+    return await call()
+  } catch (cause) {
+    onEvent({ type: 'store-failure', operation, error: cause })
+    throw new SessionError('ERR_SESSION_STORE', `The session store failed at ${method}.`, { cause })
+  }
+}
+
 /** Puts a store behind one door: failures are told apart from absence, and the weaker kind of store is levelled. */
 export function guardStore(store: Store, onEvent: OnEvent): GuardedStore {
-  const guard = async <Result>(operation: Operation, call: () => Promise<Result>): Promise<Result> => {
-    try {
-      return await call()
-    } catch (error) {
-      onEvent({ type: 'store-failure', operation, error })
-      throw new SessionError('ERR_SESSION_STORE', `The session store failed at ${operation}.`, {
-        cause: error,
-      })
-    }
-  }
-  const get: GuardedStore['get'] = (id) => guard('get', async () => (await store.get(id)) ?? null)
+  const get: GuardedStore['get'] = (id) => guard(onEvent, 'get', async () => (await store.get(id)) ?? null)
   if (isAtomic(store)) {
     return {
       get,
       compareAndSet: (id, next, expected) =>
-        guard('compareAndSet', () => store.compareAndSet(id, next, expected)),
+        guard(onEvent, 'compareAndSet', () => store.compareAndSet(id, next, expected)),
     }
   }
   return {
     get,
     async compareAndSet(id, next) {
       await (next === null
-        ? guard('delete', () => store.delete(id))
-        : guard('set', () => store.set(id, next)))
+        ? guard(onEvent, 'delete', () => store.delete(id))
+        : guard(onEvent, 'set', () => store.set(id, next)))
       return true
     },
   }

@@ -1,7 +1,8 @@
 import type { SessionId } from '../crypto/token.ts'
 import type { OnEvent } from '../manager/events.ts'
 import type { WatchableStore } from '../store/watchable-store.ts'
-import { guard, type UserLines } from './user-lines.ts'
+import { guard } from './guarded-store.ts'
+import type { UserLines } from './user-lines.ts'
 
 /** Waits for the end of one session. */
 interface Watcher {
@@ -73,7 +74,7 @@ export function createSessionWatch(store: WatchableStore, lines: UserLines, onEv
     list(watcher)
     try {
       subscription ??= store.watch(announce)
-      await guard(onEvent, 'watch', 'get', () => subscription!)
+      await guard(onEvent, 'get', () => subscription!, 'watch')
     } catch (error) {
       leave(watcher)
       subscription = null

@@ -1,10 +1,9 @@
 import type { SessionId } from '../crypto/token.ts'
-import { SessionError } from '../errors.ts'
 import type { OnEvent } from '../manager/events.ts'
 import { handleOf } from '../session/public-handle.ts'
 import { decodeRecord, isTombstone, type SessionRecord } from '../session/record.ts'
 import type { AtomicStore, StoredRecord, UserIndexedStore } from '../store/store.ts'
-import { guardStore } from './guarded-store.ts'
+import { guard, guardStore } from './guarded-store.ts'
 import { conflictError, maxAttempts } from './session-records.ts'
 
 /** What the sessions of a user can be kept in. */
@@ -49,7 +48,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
 
   return {
     async of(userId) {
-      const found = await guard(onEvent, 'listByUser', 'get', () => store.listByUser(userId))
+      const found = await guard(onEvent, 'get', () => store.listByUser(userId), 'listByUser')
       return [...found].map(([id, stored]) => lineOf(id, stored, now())).filter((line) => line !== null)
     },
 
@@ -83,22 +82,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
       throw conflictError()
     },
 
-    endAll: (userId) => guard(onEvent, 'deleteByUser', 'delete', () => store.deleteByUser(userId)),
-  }
-}
-
-/** Runs what only an indexed store has. Events know the kinds of operations, the message names the method. */
-export async function guard<Result>(
-  onEvent: OnEvent,
-  method: string,
-  operation: 'get' | 'delete',
-  call: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await call()
-  } catch (cause) {
-    onEvent({ type: 'store-failure', operation, error: cause })
-    throw new SessionError('ERR_SESSION_STORE', `The session store failed at ${method}.`, { cause })
+    endAll: (userId) => guard(onEvent, 'delete', () => store.deleteByUser(userId), 'deleteByUser'),
   }
 }
 

@@ -10,7 +10,8 @@ export type Transport = 'secure' | 'loopback' | 'plain-http' | 'untrusted-proxy'
 
 const origin = /^(https?):\/\/(\[[^\]]*\]|[^/:?#]*)/i
 const loopbackHost = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
-const forwardingHeaders = ['x-forwarded-proto', 'x-forwarded-for', 'forwarded']
+/** The headers by which a proxy announces itself. */
+export const forwardingHeaders: readonly string[] = ['x-forwarded-proto', 'x-forwarded-for', 'forwarded']
 
 /** Judges the transport. Forwarding headers count only when `trustProxy` says how many proxies stand in front (ASVS 4.1.3). */
 export function transportOf(request: SessionRequest, trustProxy: number): Transport {

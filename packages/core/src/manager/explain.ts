@@ -1,7 +1,13 @@
 import { createSessionRecords, isLive, isMoved } from '../backend/session-records.ts'
 import { guardStore } from '../backend/guarded-store.ts'
 import { cookieValues, maxCookieHeader } from '../cookie/cookie-header.ts'
-import { remedyFor, transportOf, type SessionRequest, type Transport } from '../cookie/transport.ts'
+import {
+  forwardingHeaders,
+  remedyFor,
+  transportOf,
+  type SessionRequest,
+  type Transport,
+} from '../cookie/transport.ts'
 import type { TokenSigner } from '../crypto/token-signer.ts'
 import { parseToken, type SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
@@ -25,8 +31,6 @@ import type { Carrier } from './visit.ts'
 export interface ExplainParts extends Pick<Policy, 'guard' | 'lifetime' | 'now' | 'store' | 'trustProxy'> {
   readonly carriers: { readonly [kind in Transport]?: Carrier }
 }
-
-const forwardingHeaders = ['x-forwarded-proto', 'x-forwarded-for', 'forwarded']
 
 const nothing: SessionFacts = {
   verdict: 'none',

@@ -54,7 +54,7 @@ export function createSessionManager<Data extends object = SessionData>(
     const header = request.headers.get('cookie')
     const about = { transport, carrier, ...fresh }
     const state = header === null ? createSessionState(null, now()) : await recall(header, about)
-    state.renewable = mayRenew(request)
+    state.renewable = lifetime.renewEvery < Infinity && mayRenew(request)
     const session = new SessionHandle<Data>(state, lifetime)
     visits.set(session, { ...about, state })
     return session
