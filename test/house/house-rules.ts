@@ -46,6 +46,7 @@ const nodeFiles: readonly string[] = [
   `${stores}file-record.ts`,
   `${stores}to-express-store.ts`,
   `${frameworks}node.ts`,
+  `${frameworks}node-request.ts`,
   `${frameworks}legacy-sessions.ts`,
   `${frameworks}response-gate.ts`,
 ]

@@ -1,6 +1,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { appendCookie, cookieFor, removal } from './cookie-field.ts'
+import { appendCookie } from '../frameworks/append-cookie.ts'
+import { cookieFor, removal } from './cookie-field.ts'
 import { Cookie } from './cookie.ts'
 import type { SessionedRequest } from './request.ts'
 

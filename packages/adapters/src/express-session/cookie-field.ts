@@ -1,4 +1,5 @@
 import type { NodeResponse, OnEvent } from '@coatcheck/core'
+import { appendCookie } from '../frameworks/append-cookie.ts'
 import { Cookie, type CookieOptions } from './cookie.ts'
 import type { Policy } from './options.ts'
 import { insecurity, isSecure, type SessionedRequest } from './request.ts'
@@ -31,10 +32,4 @@ export function sendCookie(
   } else {
     appendCookie(head, cookie.serialize(policy.name, `s:${sign(id, secret)}`))
   }
-}
-
-/** Adds a `Set-Cookie` field beside those of the application. */
-export function appendCookie(head: NodeResponse, field: string): void {
-  const before = head.getHeader('Set-Cookie') ?? []
-  head.setHeader('Set-Cookie', [...(Array.isArray(before) ? before : [String(before)]), field])
 }

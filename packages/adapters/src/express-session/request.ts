@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { InsecureReason } from '@coatcheck/core'
+import { isEncrypted } from '../frameworks/node-request.ts'
 import type { Session } from './session.ts'
 import type { ExpressStore } from './store.ts'
 
@@ -42,7 +43,7 @@ export function pathMatches(path: string, cookiePath: string): boolean {
  * only, undefined asks Express (`trust proxy`).
  */
 export function isSecure(req: SessionedRequest, proxy: boolean | undefined): boolean {
-  if ('encrypted' in req.socket && req.socket.encrypted === true) return true
+  if (isEncrypted(req.socket)) return true
   if (proxy === undefined) return req.secure === true
   if (!proxy) return false
   const forwarded = req.headers['x-forwarded-proto']?.toString() ?? ''

@@ -1,6 +1,7 @@
 import type { NodeResponse, OnEvent, SessionId } from '@coatcheck/core'
+import { appendCookie } from '../frameworks/append-cookie.ts'
 import { contentsOf, merged, type Contents } from './contents.ts'
-import { appendCookie, cookieFor, removal, sendCookie } from './cookie-field.ts'
+import { cookieFor, removal, sendCookie } from './cookie-field.ts'
 import type { Cookie, CookieOptions } from './cookie.ts'
 import type { Policy } from './options.ts'
 import type { Change, RecordKeeper } from './record-keeper.ts'

@@ -7,7 +7,8 @@ import {
   type CsrfRequest,
   type CsrfSession,
 } from '@coatcheck/core/csrf'
-import type { NodeRequest, NodeServerResponse } from './node.ts'
+import { sessionRequest, type NodeRequest } from './node-request.ts'
+import type { NodeServerResponse } from './node.ts'
 
 /** What Express and its body parsers add to a request. */
 interface ExpressRequest extends NodeRequest {
@@ -65,16 +66,9 @@ export function csrf(
 export function csrfRequest(
   req: NodeRequest & { method?: string | undefined; url?: string | undefined },
 ): CsrfRequest & SessionRequest {
-  const { headers, method = 'GET', socket } = req
   const { originalUrl = req.url ?? '/' } = req as ExpressRequest
-  // Only the socket says how a request came; an absolute URL in its first line is the client's word.
-  const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
   const path = originalUrl.startsWith('/') ? originalUrl : `/${originalUrl}`
-  return {
-    method,
-    url: `${scheme}://${String(headers[':authority'] ?? headers.host ?? '')}${path}`,
-    headers: { get: (name) => headers[name]?.toString() ?? null },
-  }
+  return { method: req.method ?? 'GET', ...sessionRequest(req, path) }
 }
 
 function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {

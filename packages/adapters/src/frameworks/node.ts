@@ -1,22 +1,13 @@
 /// <reference types="node" />
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
-import type { Socket } from 'node:net'
-import {
-  SessionError,
-  StepUpError,
-  type Session,
-  type SessionManager,
-  type SessionRequest,
-} from '@coatcheck/core'
+import { SessionError, StepUpError, type Session, type SessionManager } from '@coatcheck/core'
+import { appendCookie } from './append-cookie.ts'
 import type { LegacySession, LegacySessions } from './legacy-sessions.ts'
+import { sessionRequest, type NodeRequest } from './node-request.ts'
 import { beginAnew, gateResponse } from './response-gate.ts'
 
-/** The part of a request that is looked at: of node:http, node:https or node:http2, or of a framework above them. */
-export interface NodeRequest {
-  readonly headers: IncomingHttpHeaders
-  readonly socket: Socket
-}
+export type { NodeRequest } from './node-request.ts'
 
 /** A response whose head can be held back. */
 export type NodeServerResponse = ServerResponse | Http2ServerResponse
@@ -100,9 +91,7 @@ export async function attachSession<Data extends object>(
       // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
       if (moved) await ticket.end()
       headers.applyTo(head)
-      if (!moved) return
-      const cookies = head.getHeader('Set-Cookie') as readonly string[]
-      head.setHeader('Set-Cookie', [...cookies, ticket.removeCookie])
+      if (moved) appendCookie(head, ticket.removeCookie)
     },
     onFailure,
   })
@@ -129,16 +118,6 @@ function assertAttachable(manager: object, res: NodeServerResponse): void {
       : null
   if (fault !== null) throw new SessionError('ERR_SESSION_CONFIG', fault)
   attached.set(manager, responses.add(res))
-}
-
-/** Only the socket says how a request came; an absolute URL in its first line is the client's word. */
-function sessionRequest({ headers, socket }: NodeRequest): SessionRequest {
-  const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
-  const host = headers[':authority'] ?? headers.host ?? ''
-  return {
-    url: `${scheme}://${String(host)}/`,
-    headers: { get: (name) => headers[name]?.toString() ?? null },
-  }
 }
 
 function answerError(error: unknown, _: unknown, res: NodeServerResponse): void {
