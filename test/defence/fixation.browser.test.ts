@@ -1,20 +1,15 @@
-import { chromium, type Browser as Chromium, type BrowserContext, type Page } from 'playwright-core'
+import type { Browser as Chromium, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { programs, requireProgram } from '../../scripts/programs.ts'
 import { hostRules, startAttackSite, type AttackSite } from '../support/attack-site.ts'
 import { Browser } from '../support/browser.ts'
+import { launchChromium } from '../support/chromium.ts'
 import { hour } from '../support/cloakroom.ts'
 
 const strong = '__Host-Http-sid'
 
 let chromiumBrowser: Chromium
 beforeAll(async () => {
-  chromiumBrowser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] || requireProgram(programs.chromium),
-    headless: true,
-    chromiumSandbox: false,
-    args: [hostRules, '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-  })
+  chromiumBrowser = await launchChromium(hostRules)
 })
 afterAll(() => chromiumBrowser?.close())
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Browser, BrowserContext, BrowserContextOptions, Cookie, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startDemo, type Demo } from '../server.ts'
-import { launchChromium } from './chromium.ts'
+import { launchChromium } from '../../../test/support/chromium.ts'
 import { startTemporaryDemo, temporaryFolder } from './temporary-demo.ts'
 
 let browser: Browser
