@@ -102,6 +102,24 @@ describe.for(Object.entries(frameworks))('%s', ([, framework]) => {
     expect(seen).toEqual([expect.objectContaining({ code: 'ERR_SESSION_CONFIG' })])
   })
 
+  test('behind a middleware that has set req.session, it says so', async () => {
+    const room = openCloakroom()
+    const app = framework()
+    app.use((req, _res, next) => {
+      Object.assign(req, { session: { views: 1 } })
+      next()
+    })
+    app.use(session(room.sessions))
+    const seen: unknown[] = []
+    const onError: express.ErrorRequestHandler = (error, _req, res, _next) => {
+      seen.push(error)
+      res.sendStatus(500)
+    }
+    app.use(onError)
+    await visit(nodeServer(app), new Browser())
+    expect(seen).toEqual([expect.objectContaining({ code: 'ERR_SESSION_CONFIG' })])
+  })
+
   test('mounted below a path, it leaves the rest of the application alone', async () => {
     const room = openCloakroom()
     const app = framework()
