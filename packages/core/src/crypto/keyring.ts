@@ -4,8 +4,11 @@ import { readSecrets, type Secrets } from './secret-schedule.ts'
 
 export type { Secrets } from './secret-schedule.ts'
 
-/** What a proof is for. A key serves one purpose only, so a proof made for one is worthless for another. */
-export type Purpose = 'session-token' | 'csrf-token'
+/**
+ * What a proof is for. A key serves one purpose only, so a proof made for one is worthless for another. By `key-name`,
+ * sealed tokens name their secret.
+ */
+export type Purpose = 'session-token' | 'csrf-token' | 'key-name'
 
 /** What one secret has done in this process. */
 export interface KeyUse {
@@ -29,14 +32,21 @@ export interface Keyring {
    * of an older secret, whose proofs are to be renewed; -1 for nobody.
    */
   verify(purpose: Purpose, message: string, proof: string): Promise<number>
-  /** Rejects as `sign` would, for those who must know before they write what a proof then leads to. */
-  ready(): Promise<void>
+  /**
+   * The verdict of `verify` on what is no proof: whether a secret made it, `made` finds out. Those that have not retired
+   * are tried in the order of the ring until one did.
+   */
+  find(made: (key: Key) => Promise<boolean>): Promise<number>
+  /** The key that signs now. Rejects as `sign` would, for those who must know before they write. */
+  ready(): Promise<Key>
   /** What each secret has done in this process, in the order of the ring. */
   keyUse(): readonly KeyUse[]
 }
 
-/** A secret at work: the keys derived from it, and what it has done. */
-interface Key {
+/** A secret at work: the keys derived from it, and what it has done. A provider's rings share it while they have the secret. */
+export interface Key {
+  /** The secret as a key for HKDF, imported anew: it cannot be read out. */
+  readonly base: () => Promise<CryptoKey>
   readonly subkey: (purpose: Purpose) => Promise<CryptoKey>
   count: number
   lastSeenAt: number | null
@@ -57,8 +67,7 @@ export function createKeyring(
   keys: Keys = new Map(),
 ): Keyring {
   const ring = readSecrets(secrets).map((schedule) => {
-    const fresh = { subkey: subkeysOf(utf8(schedule.secret)), count: 0, lastSeenAt: null }
-    return { ...schedule, key: keys.get(schedule.secret) ?? fresh }
+    return { ...schedule, key: keys.get(schedule.secret) ?? keyOf(utf8(schedule.secret)) }
   })
   const indexAt = (at: number): number => ring.findIndex(({ from, until }) => from <= at && at <= until)
   const signer = (): Key => {
@@ -68,10 +77,21 @@ export function createKeyring(
     return entry.key
   }
   // Outside of requests, the clock of Cloudflare's Workers stands at 0: there the first signature finds out.
-  const isScheduled = ring.some(({ from, until }) => from !== -Infinity || until !== Infinity)
-  if (isScheduled && now() !== 0) signer()
+  if (now() !== 0) signer()
   keys.clear()
   for (const { secret, key } of ring) keys.set(secret, key)
+
+  const find: Keyring['find'] = async (made) => {
+    const at = now()
+    for (const [index, { key, until }] of ring.entries()) {
+      if (at > until || !(await made(key))) continue
+      key.count++
+      key.lastSeenAt = at
+      const signs = indexAt(at)
+      return signs === -1 || index <= signs ? 0 : index
+    }
+    return -1
+  }
 
   return {
     async sign(purpose, message) {
@@ -79,20 +99,12 @@ export function createKeyring(
       return toBase64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, signed(purpose, message))))
     },
     async verify(purpose, message, proof) {
-      const at = now()
       const signature = fromBase64url(proof)
       const bytes = signed(purpose, message)
-      for (const [index, { key, until }] of ring.entries()) {
-        if (at > until) continue
-        if (!(await crypto.subtle.verify('HMAC', await key.subkey(purpose), signature, bytes))) continue
-        key.count++
-        key.lastSeenAt = at
-        const signs = indexAt(at)
-        return signs === -1 || index <= signs ? 0 : index
-      }
-      return -1
+      return find(async (key) => crypto.subtle.verify('HMAC', await key.subkey(purpose), signature, bytes))
     },
-    ready: async () => void signer(),
+    find,
+    ready: async () => signer(),
     keyUse() {
       const signs = indexAt(now())
       return ring.map(({ key: { count, lastSeenAt }, label }, index) => {
@@ -102,23 +114,28 @@ export function createKeyring(
   }
 }
 
-/** The keys of one secret: derived by HKDF (RFC 5869) at first use, then kept. */
-function subkeysOf(secret: Bytes): (purpose: Purpose) => Promise<CryptoKey> {
+/** A secret that has done nothing yet. Its keys are derived by HKDF (RFC 5869) at first use, then kept. */
+function keyOf(secret: Bytes): Key {
   // The key itself is kept and not its promise: in workerd a promise belongs to the request that made it.
   const derived = new Map<Purpose, CryptoKey>()
-  return async (purpose) => {
-    const known = derived.get(purpose)
-    if (known !== undefined) return known
-    const base = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey'])
-    const derivation = {
-      name: 'HKDF',
-      hash: 'SHA-256',
-      salt: new Uint8Array(),
-      info: utf8(`coatcheck/v1/${purpose}`),
-    }
-    const key = await crypto.subtle.deriveKey(derivation, base, hmac, false, ['sign', 'verify'])
-    derived.set(purpose, key)
-    return key
+  const base: Key['base'] = () => crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey'])
+  return {
+    base,
+    async subkey(purpose) {
+      const known = derived.get(purpose)
+      if (known !== undefined) return known
+      const derivation = {
+        name: 'HKDF',
+        hash: 'SHA-256',
+        salt: utf8(''),
+        info: utf8(`coatcheck/v1/${purpose}`),
+      }
+      const key = await crypto.subtle.deriveKey(derivation, await base(), hmac, false, ['sign', 'verify'])
+      derived.set(purpose, key)
+      return key
+    },
+    count: 0,
+    lastSeenAt: null,
   }
 }
 

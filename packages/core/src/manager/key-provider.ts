@@ -73,6 +73,7 @@ export function keyringOf(
   return {
     sign: async (purpose, message) => (await current()).sign(purpose, message),
     verify: async (purpose, message, proof) => (await current()).verify(purpose, message, proof),
+    find: async (made) => (await current()).find(made),
     ready: async () => (await current()).ready(),
     keyUse: () => ring?.keyUse() ?? [],
   }
