@@ -401,3 +401,34 @@ test('a host cookie stays on its host; with a domain, the hosts below it get it 
   expect(values('https://example.org/')).toEqual([])
   expect(values('http://app.example.com/')).toEqual([])
 })
+
+test.each<CookieOptions>([
+  {},
+  { persistent: true, priority: 'High', sameSite: 'Strict' },
+  { name: '__Secure-coat', domain: 'example.com', path: '/a', sameSite: 'None', partitioned: true },
+])('a sibling has another name, and all else from its cookie: %j', (options) => {
+  const { secure, loopback } = createSessionCookies(options)
+  for (const cookie of [secure, loopback]) {
+    const sibling = cookie.sibling('.1')
+    // The prefix stays in front, so that browsers ask of it what they ask of the cookie.
+    expect(sibling.name).toBe(`${cookie.name}.1`)
+    const renamed = (field: string): string => field.replace(`${cookie.name}=`, `${sibling.name}=`)
+    expect(sibling.set('v', hour)).toBe(renamed(cookie.set('v', hour)))
+    expect(sibling.set('v', hour, true)).toBe(renamed(cookie.set('v', hour, true)))
+    expect(sibling.remove()).toBe(renamed(cookie.remove()))
+    expect(sibling.sibling('.2').name).toBe(`${cookie.name}.1.2`)
+  }
+})
+
+test('a cookie and its sibling stand side by side, and neither is read as the other', () => {
+  const { secure } = createSessionCookies({})
+  const sibling = secure.sibling('.1')
+  const browser = createBrowser()
+  const url = 'https://example.com/'
+  expect(browser.receive(secure.set('own', hour), url, now)).toBe(true)
+  expect(browser.receive(sibling.set('other', hour), url, now)).toBe(true)
+  expect(cookieValues(browser.header(url, now), secure.name)).toEqual(['own'])
+  expect(cookieValues(browser.header(url, now), sibling.name)).toEqual(['other'])
+  expect(browser.receive(sibling.remove(), url, now)).toBe(true)
+  expect(browser.header(url, now)).toBe(`${secure.name}=own`)
+})

@@ -43,6 +43,8 @@ export interface SessionCookie {
   set(value: string, life: CookieLife, remember?: boolean | null): string
   /** The field that removes it. */
   remove(): string
+  /** The cookie of the same scope whose name goes on with this: `.1`. */
+  sibling(suffix: string): SessionCookie
 }
 
 /** The cookie over https, and the one for development on a loopback host over plain http. */
@@ -109,5 +111,6 @@ function cookieOf(name: string, attributes: CookieAttributes, persistent: boolea
     set: (value, life, remember) =>
       serializeSetCookie(name, value, (remember ?? persistent) ? { ...attributes, life } : attributes),
     remove: () => serializeDeletion(name, attributes),
+    sibling: (suffix) => cookieOf(name + suffix, attributes, persistent),
   }
 }
