@@ -6,6 +6,8 @@ export type SessionErrorCode =
   | 'ERR_SESSION_COMMITTED'
   /** A value cannot be kept: JSON has no form for it, or it does not fit the schema. */
   | 'ERR_SESSION_DATA'
+  /** The session does not fit into its cookies. */
+  | 'ERR_SESSION_TOO_LARGE'
   /** The store failed or gave no answer; `cause` is the store's own error. */
   | 'ERR_SESSION_STORE'
   /** Something sensitive needs a fresher or a stronger proof of who the user is. */

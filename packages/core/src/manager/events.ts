@@ -8,6 +8,7 @@ import type { SessionId } from '../crypto/token.ts'
  * - `unknown`: no such record (destroyed, revoked, or swept after its expiry); `expired`: past its idle or absolute limit
  * - `superseded`: the id was ended by a login; `reused`: the id was rotated away and its grace window is over
  * - `schema`: the data does not fit the schema; `unreadable`: the record is damaged or of a newer format
+ * - `revoked`: a sealed session that was ended, or whose user was; `replayed`: an older cookie of one, with `strict`
  */
 export type RejectionReason =
   | 'malformed'
@@ -20,6 +21,8 @@ export type RejectionReason =
   | 'reused'
   | 'schema'
   | 'unreadable'
+  | 'revoked'
+  | 'replayed'
 
 /** Why a cookie could not be set, or was not looked at. */
 export type InsecureReason =
@@ -88,6 +91,15 @@ export type SessionEvent =
       readonly userId: string
       readonly by: RevokedBy
     }
+  /** All sealed sessions of the user were ended; with `others`, but the one that asked. */
+  | { readonly type: 'user-revoked'; readonly userId: string; readonly by: 'all' | 'others' }
+  /** A session that another library had begun was taken over, and its cookie removed. */
+  | {
+      readonly type: 'imported'
+      readonly library: string
+      readonly id: SessionId
+      readonly userId: string | null
+    }
   /** A rotated id came back after its grace window, a sign of theft: its whole session was ended. */
   | { readonly type: 'reused'; readonly id: SessionId }
   /** The session ended while this request ran: nothing was written, no cookie set. */
@@ -111,11 +123,11 @@ export type SessionEvent =
       /** How to mend it, in a sentence, where the configuration is the likely cause. */
       readonly remedy: string | null
     }
-  /** The response is a 304, which caches merge into what they keep: what needs a cookie was left undone. */
+  /** The response is a 304, which caches merge into what they keep, or there is none: what needs a cookie was left undone. */
   | {
       readonly type: 'withheld'
       readonly id: SessionId | null
-      readonly change: 'create' | 'login' | 'rotate'
+      readonly change: 'create' | 'login' | 'rotate' | 'update'
     }
   /** The store failed at `operation`. */
   | {
