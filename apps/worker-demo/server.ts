@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Miniflare, type WorkerdStructuredLog } from 'miniflare'
 import { bundleWorker } from './bundle.ts'
+import { readMode } from './src/mode.ts'
 
 export interface DemoOptions {
   /** Where to listen; 0 takes any free port (default 8787). */
@@ -13,6 +14,8 @@ export interface DemoOptions {
   readonly https?: boolean
   /** Keeps the secret and the KV data, so that sessions survive a restart (default `.data` beside this file). */
   readonly dataDir?: string | undefined
+  /** Where sessions are kept: `store`, `cookie` or `hybrid` (default `store`). */
+  readonly sessions?: string | undefined
   /** Receives each line for the terminal (default `console.log`). */
   readonly log?: (line: string) => void
 }
@@ -27,8 +30,9 @@ export interface Demo {
   stop(): Promise<void>
 }
 
-/** Bundles the Worker and runs it in workerd. Nothing contacts the network. */
+/** Bundles the Worker and runs it in workerd. Nothing contacts the network. Rejects when an option is wrong. */
 export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
+  const mode = readMode(options.sessions, 'sessions')
   const { https = false, log = console.log } = options
   const dataDir = options.dataDir ?? fileURLToPath(new URL('.data', import.meta.url))
   const wanted = options.port ?? 8787
@@ -51,7 +55,8 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     compatibilityFlags: ['nodejs_als'],
     defaultPersistRoot: join(dataDir, 'storage'),
     kvNamespaces: ['SESSIONS'],
-    bindings: { SESSION_SECRET: await persistentSecret(dataDir) },
+    durableObjects: { REVOCATIONS: { className: 'SessionObject', useSQLite: true } },
+    bindings: { SESSION_SECRET: await persistentSecret(dataDir), SESSION_MODE: mode },
   })
   const { port } = await miniflare.ready
   const origin = `${https ? 'https' : 'http'}://localhost:${port}`

@@ -1,4 +1,5 @@
 import type { RejectionReason, SessionEvent } from '@coatcheck/core'
+import type { Mode } from './mode.ts'
 
 const refusals: Record<RejectionReason, string> = {
   malformed: 'it does not look like one of ours',
@@ -11,19 +12,24 @@ const refusals: Record<RejectionReason, string> = {
   reused: 'its number had been changed long before',
   schema: 'the stored data no longer fit what the application expects',
   unreadable: 'the stored record is damaged',
+  revoked: 'it was ended, or all sessions of its user were',
+  replayed: 'a newer ticket has taken its place',
 }
 
 /** An event as one sentence. */
-export function explain(event: SessionEvent): string {
+export function explain(event: SessionEvent, mode: Mode): string {
+  const isSealed = mode === 'cookie'
   switch (event.type) {
     case 'rejected':
       return `The ticket was turned away: ${refusals[event.reason]}. A new session begins.`
     case 'created':
-      return `First write: the record ${short(event.id)} now exists, and the browser gets its ticket.`
+      return isSealed
+        ? `First write: the session ${short(event.id)} was sealed into its cookie.`
+        : `First write: the record ${short(event.id)} now exists, and the browser gets its ticket.`
     case 'updated':
-      return `${short(event.id)} was written, with changes in: ${event.keys.join(', ') || 'its times only'}.`
+      return `${short(event.id)} was ${isSealed ? 'sealed anew' : 'written'}, with changes in: ${event.keys.join(', ') || 'its times only'}.`
     case 'touched':
-      return `${short(event.id)} was written, with nothing but the time of this visit.`
+      return `${short(event.id)} was ${isSealed ? 'sealed anew' : 'written'}, with nothing but the time of this visit.`
     case 'login':
       return event.previous === null
         ? `${event.userId} signed in, and the session ${short(event.id)} began.`
@@ -39,9 +45,13 @@ export function explain(event: SessionEvent): string {
     case 'renewed':
       return `The number had its time: ${short(event.previous)} became ${short(event.id)}.`
     case 'destroyed':
-      return `The session ${short(event.id)} was ended: record deleted, cookie taken back.`
+      return `The session ${short(event.id)} was ended: ${isSealed ? 'the store knows' : 'record deleted'}, cookie taken back.`
     case 'revoked':
       return `The session ${short(event.id)} was ended from elsewhere (${event.by}).`
+    case 'user-revoked':
+      return `${event.by === 'all' ? 'All sessions' : 'The other sessions'} of the user were ended, whatever cookies are still about.`
+    case 'imported':
+      return `The session ${short(event.id)} was taken over from ${event.library}.`
     case 'csrf-denied':
       return `A ${event.method} that another site may have caused was refused.`
     case 'reused':

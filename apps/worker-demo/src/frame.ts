@@ -1,14 +1,16 @@
-import type { Session, SessionId } from '@coatcheck/core'
+import type { Session } from '@coatcheck/core'
 import { kvStore } from '@coatcheck/adapters/kv'
-import type { Context } from 'hono'
-import { getCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
 import type { RequestIdVariables } from 'hono/request-id'
+import type { Backstage } from './backstage.ts'
 import type { Html } from './html.ts'
-import { linesFor } from './logbook.ts'
+import { linesOf, trailOf } from './logbook.ts'
+import type { Mode } from './mode.ts'
 import { layout } from './pages.ts'
-import { logBook, panel, type Ticket } from './panel.ts'
+import { books, panel } from './panel.ts'
 import type { DemoData, Env } from './sessions.ts'
+import { ticketOf } from './ticket.ts'
+import { totals, usageOf } from './usage.ts'
 
 interface Head {
   readonly title: string
@@ -24,7 +26,7 @@ declare module 'hono' {
 
 interface App {
   Bindings: Env
-  Variables: RequestIdVariables & { session: Session<DemoData> }
+  Variables: RequestIdVariables & { mode: Mode; session: Session<DemoData> }
 }
 
 /**
@@ -40,35 +42,22 @@ export const frame = createMiddleware<App>(async (c, next) => {
   await next()
   if (page === undefined || c.error !== undefined) return
   const { main, title, trace } = page
-  const { requestId, session } = c.var
+  const { mode, requestId, session } = c.var
   const { id } = session
-  const backstage = {
-    ticket: id === null ? null : ticketOf(c, id),
+  const requestIds = trace === undefined ? [requestId] : [requestId, trace]
+  const trail = trailOf(id, requestIds)
+  const backstage: Backstage = {
+    mode,
+    ticket: id === null ? null : ticketOf(c, id, mode),
     id,
-    record: id === null ? null : await kvStore(c.env.SESSIONS).get(id),
-    lines: linesFor(id, trace === undefined ? [requestId] : [requestId, trace]),
+    // Not by way of the session's store: what the panel reads is no cost of the session.
+    record: id === null || mode === 'cookie' ? null : await kvStore(c.env.SESSIONS).get(id),
+    data: Object.fromEntries(session.keys().map((key) => [key, session.get(key)])),
+    lines: linesOf(trail, requestIds),
+    usage: usageOf(trail.ids, requestIds),
+    totals: totals(),
     requestId,
   }
   // Assigning keeps the headers that are there: Set-Cookie, Vary, Cache-Control.
-  c.res = await c.html(layout({ title, main, aside: panel(backstage), below: logBook(backstage) }))
+  c.res = await c.html(layout({ title, main, aside: panel(backstage), below: books(backstage) }))
 })
-
-/** The cookie that the browser will hold after this response. */
-function ticketOf(c: Context, id: SessionId): Ticket | null {
-  const handedOut = c.res.headers.getSetCookie().find((field) => field.includes(`=${id}.`))
-  if (handedOut !== undefined) {
-    const [pair = '', ...attributes] = handedOut.split('; ')
-    const [name = '', value = ''] = pair.split('=')
-    return { name, id, proofStart: proofStart(value), isNew: true, attributes }
-  }
-  const shown = Object.entries(getCookie(c)).find(([, value]) => value.startsWith(`${id}.`))
-  if (shown === undefined) return null
-  const [name, value] = shown
-  // A browser sends back name and value only; these are the attributes it was told when the ticket was new.
-  const attributes = ['Path=/', ...(name.startsWith('__Host-') ? ['Secure'] : []), 'HttpOnly', 'SameSite=Lax']
-  return { name, id, proofStart: proofStart(value), isNew: false, attributes }
-}
-
-function proofStart(token: string): string {
-  return token.slice(token.indexOf('.') + 1).slice(0, 4)
-}

@@ -1,9 +1,11 @@
 import { session } from '@coatcheck/adapters/hono'
+import type { Session } from '@coatcheck/core'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { contextStorage } from 'hono/context-storage'
 import { csrf } from 'hono/csrf'
 import { etag } from 'hono/etag'
+import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
@@ -11,13 +13,18 @@ import { secureHeaders } from 'hono/secure-headers'
 import { garments, maxOfEach, withChange } from './cart.ts'
 import { explanationPage } from './explanation.ts'
 import { frame } from './frame.ts'
-import { errorPage, goodbyePage, homePage, layout } from './pages.ts'
-import { createSessions, type Env, type Notice } from './sessions.ts'
+import { chooseMode, keepChoice } from './mode-choice.ts'
+import { isMode, type Mode } from './mode.ts'
+import { errorPage, goodbyePage, homePage, layout, lookPage, type Visitor } from './pages.ts'
+import { createRevocation, createSessions, type DemoData, type Env, type Notice } from './sessions.ts'
 import { icon, style, tornTicket } from './style.ts'
+import { metered } from './usage.ts'
+
+export { SessionObject } from '@coatcheck/adapters/durable-object'
 
 const maxName = 40
 
-const app = new Hono<{ Bindings: Env }>()
+const app = new Hono<{ Bindings: Env; Variables: { mode: Mode } }>()
 
 app.use(
   secureHeaders({
@@ -55,28 +62,47 @@ app.use(methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }))
 app.use(csrf({ secFetchSite: ['same-origin', 'none'] }))
 app.use(bodyLimit({ maxSize: 4096, onError: tooMuch }))
 // Its own number for each request, never the client's; with the context at hand, events find their request.
-app.use(requestId({ headerName: '' }), contextStorage())
+app.use(requestId({ headerName: '' }), contextStorage(), chooseMode)
 
 // Before the session: this page looks at the request, and changes nothing by it.
 app.get('/explain', async (c) => {
-  const explanation = await createSessions(c.env, () => {}).explain(c.req.raw)
+  const explanation = await createSessions(c.env, c.var.mode, () => {}).explain(c.req.raw)
   return c.html(layout({ title: 'What coatcheck sees', main: explanationPage(explanation) }))
 })
 
-const counter = app.use(frame).use(session(createSessions))
+// An application of your own needs one of these, and `app.use(session(…))`.
+const sessionIn = {
+  store: session((env: Env) => createSessions(env, 'store')),
+  cookie: session((env: Env) => createSessions(env, 'cookie')),
+  hybrid: session((env: Env) => createSessions(env, 'hybrid')),
+}
+const sessionOfMode = createMiddleware<{
+  Bindings: Env
+  Variables: { mode: Mode; session: Session<DemoData> }
+}>((c, next) => sessionIn[c.var.mode](c as Context, next))
+
+const counter = app.use(frame).use(metered).use(sessionOfMode)
 
 counter.get('/', (c) => {
-  const { session } = c.var
+  const { mode, session } = c.var
   // HEAD comes here too, and must change nothing.
   const isVisit = c.req.method === 'GET'
   if (isVisit) session.update('visits', (visits = 0) => visits + 1)
-  const visitor = {
-    visits: session.get('visits') ?? 0,
-    userId: session.userId,
-    cart: session.get('cart') ?? {},
-    notice: isVisit ? session.takeFlash('notice') : undefined,
+  const notice = isVisit ? session.takeFlash('notice') : undefined
+  return c.render(homePage({ ...visitorOf(session), mode, notice }), { title: 'The counter' })
+})
+
+counter.get('/look', (c) => c.render(lookPage(visitorOf(c.var.session)), { title: 'Just looking' }))
+
+counter.post('/mode', async (c) => {
+  const wanted = await field(c, 'mode')
+  if (!isMode(wanted)) c.var.session.flash('notice', refused('Sessions are in a store, a cookie, or both.'))
+  else if (wanted !== c.var.mode) {
+    // It could not be read there: nothing of it shall stay behind, in the browser or in the store.
+    c.var.session.destroy()
+    keepChoice(c, wanted)
   }
-  return c.render(homePage(visitor), { title: 'The counter' })
+  return c.redirect('/', 303)
 })
 
 counter.post('/sign-in', async (c) => {
@@ -122,6 +148,17 @@ counter.post('/rotate', (c) => {
 counter.post('/sign-out', (c) => {
   c.var.session.destroy()
   return c.redirect(`/goodbye?trace=${c.var.requestId}`, 303)
+})
+
+counter.post('/sign-out-everywhere', async (c) => {
+  const { mode, session } = c.var
+  if (mode === 'cookie' && session.userId !== null) {
+    await createRevocation(c.env).revokeUser(session.userId)
+    session.destroy()
+    return c.redirect(`/goodbye?trace=${c.var.requestId}`, 303)
+  }
+  session.flash('notice', refused('That needs a signed-in visitor, and sessions in the cookie.'))
+  return c.redirect('/', 303)
 })
 
 counter.get('/goodbye', (c) => {
@@ -171,6 +208,14 @@ function plain(
   text: string,
 ): Response | Promise<Response> {
   return c.html(layout({ title: heading, main: errorPage(heading, text) }), status)
+}
+
+function visitorOf(session: Session<DemoData>): Visitor {
+  return {
+    visits: session.get('visits') ?? 0,
+    userId: session.userId,
+    cart: session.get('cart') ?? {},
+  }
 }
 
 /** A field of the posted form; empty when it is missing, a file, or not readable at all. */

@@ -1,6 +1,7 @@
 import { html, raw } from 'hono/html'
 import { garments, type Cart, type Garment } from './cart.ts'
 import type { Html } from './html.ts'
+import type { Mode } from './mode.ts'
 import type { Notice } from './sessions.ts'
 
 export interface Layout {
@@ -41,15 +42,20 @@ export function layout({ title, main, aside, below }: Layout): Html {
     </html>`
 }
 
-/** What the page in front of the counter shows. */
+/** What the session says of a visitor. */
 export interface Visitor {
   readonly visits: number
   readonly userId: string | null
   readonly cart: Cart
+}
+
+/** What the page in front of the counter shows. */
+export interface Visit extends Visitor {
+  readonly mode: Mode
   readonly notice: Notice | undefined
 }
 
-export function homePage({ visits, userId, cart, notice }: Visitor): Html {
+export function homePage({ visits, userId, cart, mode, notice }: Visit): Html {
   return html`${notice && noticeLine(notice)}
     <section class="card" aria-labelledby="welcome">
       <h1 id="welcome">${userId === null ? 'Welcome' : html`Welcome, <bdi>${userId}</bdi>`}</h1>
@@ -58,7 +64,12 @@ export function homePage({ visits, userId, cart, notice }: Visitor): Html {
         <p>${visits === 1 ? 'visit' : 'visits'} to this page so far.</p>
         <p class="soft small">Reload it, and the number grows.</p>
       </div>
-      <p><a class="button" href="/">Visit again</a></p>
+      <p class="row">
+        <a class="button" href="/">Visit again</a> <a class="button quiet" href="/look">Just look</a>
+      </p>
+      <p class="soft small">
+        Sessions are kept by the setting “${mode}”: <a href="#mode">change it and compare</a>
+      </p>
     </section>
     <section class="card" aria-labelledby="hook">
       <h2 id="hook">On your hook</h2>
@@ -66,7 +77,25 @@ export function homePage({ visits, userId, cart, notice }: Visitor): Html {
         ${garments.map((garment) => garmentLine(garment, cart[garment] ?? 0))}
       </ul>
     </section>
-    ${userId === null ? signInCard : signedInCard(userId)} ${rotateCard}`
+    ${userId === null ? signInCard : signedInCards(userId, mode)} ${rotateCard}`
+}
+
+/** A page that reads the session and changes nothing. */
+export function lookPage({ visits, userId, cart }: Visitor): Html {
+  const hung = garments.map((garment) => cart[garment] ?? 0).reduce((sum, count) => sum + count)
+  return html`<section class="card" aria-labelledby="look">
+    <h1 id="look">Just looking</h1>
+    <p>
+      ${userId === null ? 'Nobody is signed in' : html`<bdi>${userId}</bdi> is signed in`}; visits so far:
+      <output id="visits">${visits}</output>; on your hook: <output id="hung">${hung}</output>.
+    </p>
+    <p class="soft small">
+      This page reads the session and changes nothing, so it shows what a mere read costs.
+    </p>
+    <p class="row">
+      <a class="button" href="/look">Look again</a> <a class="button quiet" href="/">Back to the counter</a>
+    </p>
+  </section>`
 }
 
 function noticeLine({ tone, text }: Notice): Html {
@@ -115,19 +144,41 @@ const signInCard = html`<section class="card" aria-labelledby="sign-in">
   </form>
 </section>`
 
-function signedInCard(userId: string): Html {
+function signedInCards(userId: string, mode: Mode): Html {
   return html`<section class="card" aria-labelledby="sign-out">
-    <h2 id="sign-out">Sign out</h2>
-    <p class="soft small">
-      You are signed in as <bdi>${userId}</bdi>. Signing out deletes the record and takes the cookie back.
-    </p>
-    <form method="post" action="/sign-out"><button class="button">Sign out</button></form>
-  </section>`
+      <h2 id="sign-out">Sign out</h2>
+      <p class="soft small">
+        You are signed in as <bdi>${userId}</bdi>. Signing out
+        ${
+          mode === 'cookie'
+            ? 'notes in the store that the session has ended, so that a copy of the cookie is worthless too.'
+            : 'deletes the record and takes the cookie back.'
+        }
+      </p>
+      <form method="post" action="/sign-out"><button class="button">Sign out</button></form>
+    </section>
+    <section class="card" aria-labelledby="devices">
+      <h2 id="devices">Your devices</h2>
+      ${mode === 'cookie' ? sealedDevices : storedDevices}
+    </section>`
 }
+
+const sealedDevices = html`<p class="soft small">
+    There is no list to show: a sealed session is in its own browser and nowhere else. All of them can be
+    ended all the same. The store notes the moment, and what was sealed for this name before it is refused.
+  </p>
+  <form method="post" action="/sign-out-everywhere">
+    <button class="button quiet">Sign out everywhere</button>
+  </form>`
+
+const storedDevices = html`<p class="soft small">
+  There is no list to show: Workers KV, which keeps the records of this demo, cannot find them by user. Over
+  Durable Objects, SQL or Redis, <code>createUserSessions(store)</code> lists them and ends them.
+</p>`
 
 const rotateCard = html`<section class="card" aria-labelledby="rotate">
   <h2 id="rotate">A new number</h2>
-  <p class="soft small">The same coat under another number: the data stay, the id and its proof change.</p>
+  <p class="soft small">The same coat under another number: the data stay, the id and the cookie change.</p>
   <form method="post" action="/rotate"><button class="button quiet">Change the ticket</button></form>
 </section>`
 

@@ -1,12 +1,21 @@
-import { createSessionManager, type OnEvent, type SessionManager } from '@coatcheck/core'
+import { durableObjectStore } from '@coatcheck/adapters/durable-object'
 import { kvStore } from '@coatcheck/adapters/kv'
+import { createSessionManager, type OnEvent, type SessionManager } from '@coatcheck/core'
+import { createCookieSessionManager, revocationStore, type Revocation } from '@coatcheck/core/cookie-session'
 import type { Cart } from './cart.ts'
 import { record } from './logbook.ts'
+import type { Mode } from './mode.ts'
+import { counted } from './usage.ts'
 
 /** The bindings of the Worker. */
 export interface Env {
+  /** Keeps the sessions of `store` and `hybrid`. */
   readonly SESSIONS: KVNamespace
+  /** Keeps which sessions of `cookie` have ended. */
+  readonly REVOCATIONS: DurableObjectNamespace
   readonly SESSION_SECRET: string
+  /** `store`, `cookie` or `hybrid` (default `store`). */
+  readonly SESSION_MODE?: string
 }
 
 /** What the demo keeps for a visitor. */
@@ -22,12 +31,25 @@ export interface Notice {
   readonly text: string
 }
 
-/** All there is to set up: a secret, a place to keep the records, and how long a session may live. */
-export function createSessions(env: Env, onEvent: OnEvent = record): SessionManager<DemoData> {
-  return createSessionManager<DemoData>({
+/** All there is to set up: a secret, how long a session may live, and a place to keep it. The application is the same for all three. */
+export function createSessions(env: Env, mode: Mode, onEvent: OnEvent = record): SessionManager<DemoData> {
+  const options = {
     secrets: [env.SESSION_SECRET],
-    store: kvStore(env.SESSIONS),
     lifetime: { idle: '30m', absolute: '7d' },
     onEvent,
-  })
+  } as const
+  const store = counted(kvStore(env.SESSIONS))
+  switch (mode) {
+    case 'store':
+      return createSessionManager({ ...options, store })
+    case 'hybrid':
+      return createSessionManager({ ...options, store, cache: { for: '60s' } })
+    case 'cookie':
+      return createCookieSessionManager({ ...options, revocation: createRevocation(env, onEvent) })
+  }
+}
+
+/** Ends sealed sessions. It has to write on a condition, which KV cannot. */
+export function createRevocation(env: Env, onEvent: OnEvent = record): Revocation {
+  return revocationStore(counted(durableObjectStore(env.REVOCATIONS)), { onEvent })
 }

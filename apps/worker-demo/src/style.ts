@@ -58,6 +58,7 @@ h1, h2, .wordmark { font-family: var(--serif); font-weight: 600; line-height: 1.
 h1 { font-size: clamp(1.7rem, 5vw, 2.2rem); letter-spacing: -.01em; overflow-wrap: anywhere }
 h2 { font-size: 1.3rem }
 h2 .soft { font-weight: 400; font-size: 1.02rem }
+h3 { margin: 0; font-size: .92rem }
 code, pre, .mono { font-family: var(--mono); font-size: .86em }
 a { color: inherit; text-underline-offset: .2em; text-decoration-color: var(--brass) }
 a:hover { text-decoration-thickness: 2px }
@@ -156,10 +157,32 @@ input[type=text] {
 .rail .hanger { position: absolute; top: 0; left: 50%; width: 8.5rem; margin-left: -4.25rem; fill: none; stroke: var(--soft); stroke-width: 3; stroke-linecap: round; stroke-linejoin: round }
 .coat { background: var(--well); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.1rem; display: grid; gap: .75rem; position: relative }
 .coat pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .82rem; line-height: 1.5; border-top: 1px dashed var(--line); padding-top: .75rem }
+.coat pre:first-child { border-top: 0; padding-top: 0 }
 .coat .key { color: var(--key) }
 .coat.empty { color: var(--soft); text-align: center; background: none; border-style: dashed; border-width: 2px; border-color: var(--field-line) }
 
+.modes { display: grid; grid-template-columns: repeat(3, 1fr); gap: .25rem; padding: .25rem; border: 1px solid var(--field-line); border-radius: 999px }
+.modes button { min-height: 2.5rem; border: 0; border-radius: 999px; background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+.modes button:hover { background: var(--well) }
+.modes button[aria-current] { background: var(--accent); color: var(--on-accent) }
+.modes button:focus-visible { border-radius: 999px }
+.meters { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .6rem }
+.meters > div { display: grid; align-content: start; background: var(--well); border-radius: 10px; padding: .6rem .8rem .7rem }
+.meters dt { font-size: .82rem; color: var(--soft) }
+.meters dd { overflow-wrap: anywhere }
+.meters dd:nth-of-type(1) { font: 600 1.9rem/1.25 var(--serif); font-variant-numeric: lining-nums tabular-nums; color: var(--accent) }
+
 .book { grid-column: 1 / -1 }
+.bills { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.25rem 2.5rem; align-items: start }
+@media (min-width: 56rem) { .bills { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr) } }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; font-size: .92rem; font-variant-numeric: tabular-nums }
+caption { text-align: left; font-weight: 600; font-size: .92rem; padding-bottom: .3rem }
+th, td { padding: .42rem .35rem; text-align: right; font-weight: 400; vertical-align: baseline; overflow-wrap: anywhere }
+th:first-child { width: 40%; padding-left: .6rem; text-align: left }
+thead th { overflow-wrap: normal; font-size: .8rem; color: var(--soft); vertical-align: bottom }
+tbody tr { border-top: 1px solid var(--line) }
+tbody .now { background: var(--well) }
+th .operations { display: block; font-size: .8rem }
 .scroll { max-height: 25rem; overflow-y: auto }
 .log { list-style: none; font-size: .92rem }
 .log li { display: grid; grid-template-columns: 5rem 8.5rem 7.5rem minmax(0, 1fr); gap: 0 1rem; padding: .42rem .6rem; border-radius: 8px; align-items: baseline }
@@ -181,6 +204,9 @@ input[type=text] {
 @media (max-width: 30rem) {
   .top, .columns, .foot, .alone { width: calc(100% - 1.75rem) }
   .card { padding: 1.1rem 1rem }
+  .meters { grid-template-columns: minmax(0, 1fr) }
+  .meters > div { grid-template-columns: minmax(0, 1fr) auto; align-items: center; column-gap: 1rem }
+  .meters dd:nth-of-type(1) { grid-area: 1 / 2 / span 2 }
   .said > div { grid-template-columns: 7.4rem minmax(0, 1fr) }
   .ticket:not(.none) {
     --stub: 6.2rem;
