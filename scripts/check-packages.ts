@@ -22,7 +22,7 @@ try {
   const scope = join(folder, 'node_modules', '@coatcheck')
   await Promise.all(packages.map((name) => checkPackage(name, join(scope, name))))
   const installed = join(root, 'packages/adapters/node_modules')
-  for (const name of ['@opentelemetry/api', 'depd', 'hono']) {
+  for (const name of ['@opentelemetry/api', 'depd', 'hono', 'iron-webcrypto', 'jose']) {
     const link = join(folder, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })
     await symlink(join(installed, name), link)

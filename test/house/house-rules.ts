@@ -67,10 +67,13 @@ const structuralPeers: readonly string[] = [
 ]
 
 /** Peers with a door of their own for each middleware; applications that have one of the doors have the peer. */
-const doorsOfPeer: Readonly<Record<string, number>> = { hono: 2 }
+const doorsOfPeer: Readonly<Record<string, number>> = { hono: 2, 'iron-webcrypto': 2 }
 
-/** The doors that need jose. */
-const joseDoors: readonly string[] = []
+/** The doors that need jose. The option `cache` of the store manager loads it when it is used. */
+const joseDoors: readonly string[] = [
+  `${core}cookie-session.ts`,
+  'packages/adapters/src/foreign/from-hono-session.ts',
+]
 
 /** express-session has a default export, and so has what takes its place. */
 const defaultExports: readonly string[] = [`${frameworks}express-session.ts`]

@@ -12,6 +12,8 @@ export interface Import {
   readonly file: string | null
   /** Whether nothing of it is left at run time. */
   readonly typeOnly: boolean
+  /** Whether it is loaded only when the code comes to it: `import()`. */
+  readonly lazy: boolean
 }
 
 /** What a file imports and whether it has a default export. */
@@ -25,7 +27,7 @@ export function parseTree(tree: Tree): ReadonlyMap<string, Module> {
   return new Map([...tree].map(([path, source]) => [path, parseModule(path, source)]))
 }
 
-/** The files that can be reached from a file, itself included. `resolve` finds the file of a specifier that is not relative. */
+/** The files that are loaded with a file, itself included, but not what it loads later. `resolve` finds the file of a specifier that is not relative. */
 export function reachableFrom(
   start: string,
   modules: ReadonlyMap<string, Module>,
@@ -33,7 +35,8 @@ export function reachableFrom(
 ): Set<string> {
   const reached = new Set([start])
   for (const path of reached) {
-    for (const { file, specifier } of modules.get(path)?.imports ?? []) {
+    for (const { file, lazy, specifier } of modules.get(path)?.imports ?? []) {
+      if (lazy) continue
       const next = file ?? resolve(specifier)
       if (next !== null) reached.add(next)
     }
@@ -63,14 +66,14 @@ function parseModule(path: string, source: string): Module {
   if (errors[0] !== undefined) throw new Error(`${path}: ${errors[0].message}`)
   const imports: Import[] = []
   let hasDefaultExport = false
-  const add = (source: ESTree.Expression | null, typeOnly: boolean): void => {
+  const add = (source: ESTree.Expression | null, typeOnly: boolean, lazy = false): void => {
     if (source === null) return
     if (source.type !== 'Literal' || typeof source.value !== 'string') {
       throw new Error(`${path}: an import must name its module by a plain string`)
     }
     const specifier = source.value
     const file = specifier.startsWith('.') ? join(dirname(path), specifier) : null
-    imports.push({ specifier, file, typeOnly })
+    imports.push({ specifier, file, typeOnly, lazy })
   }
   const visitor = new Visitor({
     ImportDeclaration: (node) => add(node.source, node.importKind === 'type'),
@@ -80,7 +83,7 @@ function parseModule(path: string, source: string): Module {
       hasDefaultExport ||= node.specifiers.some(({ exported }) => nameOf(exported) === 'default')
     },
     ExportDefaultDeclaration: () => void (hasDefaultExport = true),
-    ImportExpression: (node) => add(node.source, false),
+    ImportExpression: (node) => add(node.source, false, true),
     TSImportType: (node) => add(node.source, true),
   })
   visitor.visit(program)

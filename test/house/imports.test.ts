@@ -187,6 +187,15 @@ describe('jose comes only through the doors that need it', () => {
     },
     manifest(['.', './src/index.ts']),
   )
+  allows(
+    'jose that is loaded when it is needed',
+    joseFaults,
+    {
+      'packages/core/src/index.ts': "export const open = () => import('./backend/sealed.ts')",
+      'packages/core/src/backend/sealed.ts': "import { EncryptJWT } from 'jose'",
+    },
+    manifest(['.', './src/index.ts']),
+  )
 })
 
 describe('packages have no default exports', () => {

@@ -1,4 +1,12 @@
-import type { Explanation, RejectionReason, SessionEvent, SessionManagerOptions } from '@coatcheck/core'
+import type {
+  Explanation,
+  ForeignReader,
+  RejectionReason,
+  Session,
+  SessionEvent,
+  SessionManagerOptions,
+} from '@coatcheck/core'
+import { createCookieSessionManager, revocationStore, type Revocation } from '@coatcheck/core/cookie-session'
 import { createCsrf } from '@coatcheck/core/csrf'
 import { createUserSessions } from '@coatcheck/core/user-sessions'
 import { Browser } from './browser.ts'
@@ -28,6 +36,25 @@ interface Stage {
   visit: Cloakroom<Goods>['visit']
   commit: Cloakroom<Goods>['commit']
   welcome(): Promise<Browser>
+  /** Sealed sessions beside those of the room, with its store, clock and events. */
+  seal(): SealedRoom
+}
+
+interface SealedRoom {
+  readonly revocation: Revocation
+  visit(browser: Browser, handler: (session: Session<Goods>) => void): Promise<void>
+}
+
+/** A library whose cookie says what it keeps. */
+const foreignReader: ForeignReader<Goods> = {
+  library: 'old',
+  async read(header) {
+    const credential = /(?:^|; )old=(\w+)/.exec(header)?.[1]
+    if (credential === undefined) return null
+    const times = { createdAt: null, expiresAt: null }
+    const removeCookies = ['old=; Path=/; Max-Age=0']
+    return { data: { views: 7 }, userId: 'ann', ...times, credential, removeCookies }
+  },
 }
 
 /** One scene for each type of event that leads to it. */
@@ -68,6 +95,19 @@ export const scenes: Readonly<Record<SessionEvent['type'], Play>> = {
     const onEvent = (event: SessionEvent): void => void room.events.push(event)
     await createUserSessions(room.memory, { now: room.now, onEvent }).revokeAll('ann')
     await visit(browser, () => {})
+  },
+  async 'user-revoked'({ seal }) {
+    const { revocation, visit } = seal()
+    const browser = new Browser()
+    await visit(browser, (session) => session.login('ann'))
+    await revocation.revokeUser('ann')
+    await visit(browser, () => {})
+  },
+  async imported({ open }) {
+    const browser = new Browser('https://shop.test', [['old', 'sessionOfAnn']])
+    const room = open({ unsealForeign: [foreignReader] })
+    await room.visit(browser, (session) => session.set('views', 8))
+    await room.visit(browser, () => {})
   },
   async destroyed({ visit, welcome }) {
     await visit(await welcome(), (session) => session.destroy())
@@ -175,6 +215,16 @@ export const rejections: Readonly<Record<RejectionReason, Play>> = {
     await room.memory.set(id!, { ...record!, payload: 'not JSON' })
     await visit(browser, () => {})
   },
+  revoked: scenes['user-revoked'],
+  async replayed({ room, seal }) {
+    const { visit } = seal()
+    const browser = new Browser()
+    await visit(browser, (session) => session.login('ann'))
+    const old = browser.copy()
+    await visit(browser, (session) => session.set('views', 2))
+    room.wait(hour)
+    await visit(old, () => {})
+  },
 }
 
 /** What goes wrong by a mistake of the application. */
@@ -254,6 +304,29 @@ export async function play(scene: Play): Promise<Scene> {
     visit: room.visit,
     commit: room.commit,
     open: (options) => watch(room.reopen<Goods>(options)),
+    seal() {
+      const onEvent = (event: SessionEvent): void => void room.events.push(event)
+      const { memory, now } = room
+      const revocation = revocationStore(memory, { now, onEvent })
+      const options = { secrets: [secret], now, onEvent, revocation, strict: true } as const
+      const sealed = createCookieSessionManager<Goods>(options)
+      return {
+        revocation,
+        async visit(browser, handler) {
+          const explanation = await sealed.explain(browser.request())
+          explanations.push(explanation)
+          texts.push(JSON.stringify(explanation))
+          const response = await sealed.handle(browser.request(), (session) => {
+            sessions.push(session)
+            handler(session)
+            texts.push(JSON.stringify(session))
+            return new Response('Welcome')
+          })
+          browser.receive(response)
+          if (browser.cookie !== null) tokens.add(browser.value())
+        },
+      }
+    },
     async welcome() {
       const browser = new Browser()
       await room.visit(browser, (session) => {

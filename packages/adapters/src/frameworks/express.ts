@@ -1,5 +1,5 @@
 /// <reference types="node" />
-import { SessionError, type Session, type SessionManager } from '@coatcheck/core'
+import { SessionError, type LoadOptions, type Session, type SessionManager } from '@coatcheck/core'
 import type { LegacySessions } from './legacy-sessions.ts'
 import { attachSession, type NodeRequest, type NodeServerResponse } from './node.ts'
 
@@ -19,7 +19,7 @@ interface WithSession<Data extends object> extends NodeRequest {
 type Next = (error?: unknown) => void
 
 /** Options of {@link session}. */
-export interface SessionMiddlewareOptions<Data extends object> {
+export interface SessionMiddlewareOptions<Data extends object> extends LoadOptions {
   /** Sessions of another library that are to go on, for example `expressSessions(…)` (default: none). */
   readonly legacy?: LegacySessions<Data>
 }
@@ -34,11 +34,11 @@ export interface SessionMiddlewareOptions<Data extends object> {
  */
 export function session<Data extends object>(
   manager: SessionManager<Data>,
-  { legacy }: SessionMiddlewareOptions<Data> = {},
+  { fresh = false, legacy }: SessionMiddlewareOptions<Data> = {},
 ): (req: NodeRequest, res: NodeServerResponse, next: Next) => void {
   async function attach(req: WithSession<Data>, res: NodeServerResponse, next: Next): Promise<void> {
     try {
-      req.session = await attachSession(manager, req, res, { legacy, onFailure: next })
+      req.session = await attachSession(manager, req, res, { fresh, legacy, onFailure: next })
     } catch (error) {
       return next(error)
     }

@@ -1,4 +1,4 @@
-import { SessionError, type Session, type SessionManager } from '@coatcheck/core'
+import { SessionError, type LoadOptions, type Session, type SessionManager } from '@coatcheck/core'
 import type { Context, MiddlewareHandler } from 'hono'
 import { describingHeaders } from './describing-headers.ts'
 import { managerFinder, type ManagerSource } from './manager-source.ts'
@@ -19,18 +19,20 @@ export interface LazySessionVariables<Data extends object> {
  * responses commit too; after a throw nothing is written. Mount it outside `etag()`, whose 304 would drop the cookie.
  *
  * @param source The manager, or a function that makes it from the bindings.
+ * @param options With `fresh`, these routes go past a snapshot to the store.
  * @example
  * const app = new Hono().use(session(sessions))
  * app.get('/', (c) => c.text(`Hello ${c.var.session.userId ?? 'stranger'}`))
  */
 export function session<Data extends object, Bindings extends object = object>(
   source: ManagerSource<Data, Bindings>,
+  options?: LoadOptions,
 ): MiddlewareHandler<{ Bindings: Bindings; Variables: SessionVariables<Data> }> {
   const managerFor = managerFinder(source)
   return async function session(c, next) {
     assertMountedOnce(c)
     const manager = managerFor(c.env)
-    const loaded = await manager.load(c.req.raw)
+    const loaded = await manager.load(c.req.raw, options)
     c.set('session', loaded)
     await next()
     await conclude(c, manager, loaded)
@@ -43,6 +45,7 @@ export function session<Data extends object, Bindings extends object = object>(
  */
 export function lazySession<Data extends object, Bindings extends object = object>(
   source: ManagerSource<Data, Bindings>,
+  options?: LoadOptions,
 ): MiddlewareHandler<{ Bindings: Bindings; Variables: LazySessionVariables<Data> }> {
   const managerFor = managerFinder(source)
   return async function lazySession(c, next) {
@@ -51,7 +54,7 @@ export function lazySession<Data extends object, Bindings extends object = objec
     let loading: Promise<Session<Data>> | undefined
     let over = false
     const load = async (): Promise<Session<Data>> => {
-      const loaded = await manager.load(c.req.raw)
+      const loaded = await manager.load(c.req.raw, options)
       // Called while the body streams: too late to write, so writing must say so.
       if (over) manager.discard(loaded)
       return loaded

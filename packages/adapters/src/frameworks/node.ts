@@ -1,7 +1,13 @@
 /// <reference types="node" />
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
-import { SessionError, StepUpError, type Session, type SessionManager } from '@coatcheck/core'
+import {
+  SessionError,
+  StepUpError,
+  type LoadOptions,
+  type Session,
+  type SessionManager,
+} from '@coatcheck/core'
 import { appendCookie } from './append-cookie.ts'
 import type { LegacySession, LegacySessions } from './legacy-sessions.ts'
 import { sessionRequest, type NodeRequest } from './node-request.ts'
@@ -13,7 +19,7 @@ export type { NodeRequest } from './node-request.ts'
 export type NodeServerResponse = ServerResponse | Http2ServerResponse
 
 /** Options of {@link withSession}. */
-export interface WithSessionOptions<Req, Res, Data extends object> {
+export interface WithSessionOptions<Req, Res, Data extends object> extends LoadOptions {
   /** Sessions of another library that are to go on, for example `expressSessions(…)` (default: none). */
   readonly legacy?: LegacySessions<Data>
   /**
@@ -38,12 +44,13 @@ export function withSession<
 >(
   manager: SessionManager<Data>,
   handler: (req: Req, res: Res, session: Session<Data>) => unknown,
-  { legacy, onError = answerError }: WithSessionOptions<Req, Res, Data> = {},
+  { fresh = false, legacy, onError = answerError }: WithSessionOptions<Req, Res, Data> = {},
 ): (req: Req, res: Res) => void {
   async function answer(req: Req, res: Res): Promise<void> {
     let session: Session<Data> | undefined
     try {
       session = await attachSession(manager, req, res, {
+        fresh,
         legacy,
         onFailure: (error) => onError(error, req, res),
       })
@@ -58,7 +65,7 @@ export function withSession<
 }
 
 /** Options of {@link attachSession}. */
-export interface AttachSessionOptions<Data extends object> {
+export interface AttachSessionOptions<Data extends object> extends LoadOptions {
   /** Sessions of another library that are to go on (default: none). */
   readonly legacy?: LegacySessions<Data> | undefined
   /** Called when the commit failed: nothing has been sent, the response is free for an error page. */
@@ -74,10 +81,10 @@ export async function attachSession<Data extends object>(
   manager: SessionManager<Data>,
   req: NodeRequest,
   res: NodeServerResponse,
-  { legacy, onFailure }: AttachSessionOptions<Data>,
+  { fresh = false, legacy, onFailure }: AttachSessionOptions<Data>,
 ): Promise<Session<Data>> {
   assertAttachable(manager, res)
-  const session = await manager.load(sessionRequest(req))
+  const session = await manager.load(sessionRequest(req), { fresh })
   const ticket = legacy?.find(req.headers) ?? null
   const taken = ticket !== null && session.isNew && takeOver(session, await ticket.read())
   gateResponse(res as ServerResponse, {

@@ -58,7 +58,8 @@ export function otel<Data extends object = SessionData>(
     store: timedStore(store, (operation, call) => timed(operation, call, instruments)),
     onEvent: bothOf((event) => report(event, instruments()), onEvent),
   })
-  const load: typeof manager.load = (request) => inSpan('coatcheck.load', () => manager.load(request))
+  const load: typeof manager.load = (request, options) =>
+    inSpan('coatcheck.load', () => manager.load(request, options))
   const commit: typeof manager.commit = (session, about) =>
     inSpan('coatcheck.commit', () => manager.commit(session, about))
   return {
@@ -67,7 +68,7 @@ export function otel<Data extends object = SessionData>(
     commit,
     // The manager's own would call its load and commit past these. `handle` of core says why it does what.
     async handle(request, handler, about) {
-      const session = await load(request)
+      const session = await load(request, about)
       let response
       try {
         response = await handler(session)

@@ -4,7 +4,7 @@ import type { LiveRecord, SessionState } from '../session/state.ts'
 import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type Found } from './session-records.ts'
-import { gone, update, type Backend } from './store-backend.ts'
+import { gone, update, type StoreParts } from './store-backend.ts'
 
 /** Who carries a session on, when another request was first. */
 interface Heir {
@@ -19,47 +19,47 @@ interface Heir {
  * and the new record follows suit.
  */
 export async function move(
-  backend: Backend,
+  parts: StoreParts,
   state: SessionState,
   origin: LiveRecord,
 ): Promise<LiveRecord | null> {
   const successor = (state.nextId ??= newSessionId())
   try {
-    return await moveTo(successor, backend, state, origin)
+    return await moveTo(successor, parts, state, origin)
   } catch (error) {
     // Nobody has been told the new id. If the store is out of reach, its record stays until it expires.
-    await backend.records.remove(successor, true).catch(() => {})
+    await parts.records.remove(successor, true).catch(() => {})
     throw error
   }
 }
 
 async function moveTo(
   successor: SessionId,
-  backend: Backend,
+  parts: StoreParts,
   state: SessionState,
   origin: LiveRecord,
 ): Promise<LiveRecord | null> {
-  const { guard, onEvent, records, rotationGrace } = backend
+  const { guard, onEvent, records, rotationGrace } = parts
   const { change } = state
   const graceUntil = change === null ? state.now + rotationGrace : 0
   let from: LiveRecord | null = origin
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const previous = graceUntil > 0 ? predecessor(from!, graceUntil) : null
     const record = { ...(await rebuild(state, from?.record, guard)), issuedAt: state.now, previous }
-    if (!(await records.write(successor, record, attempt - 1))) return gone(backend, origin.id)
+    if (!(await records.write(successor, record, attempt - 1))) return gone(parts, origin.id)
     const moved: LiveRecord = { id: successor, version: attempt, record, migrated: false }
-    if (from === null) return announce(backend, state, moved, null)
+    if (from === null) return announce(parts, state, moved, null)
     const found = await records.bury(from, { successor, graceUntil })
-    if (isMoved(found) && found.successor === successor) return announce(backend, state, moved, from.id)
-    const { live, rejoin } = await heirOf(backend, found, state, origin)
+    if (isMoved(found) && found.successor === successor) return announce(parts, state, moved, from.id)
+    const { live, rejoin } = await heirOf(parts, found, state, origin)
     if (rejoin) {
       await records.remove(successor, true)
-      return live === null ? gone(backend, origin.id) : update(backend, state, live)
+      return live === null ? gone(parts, origin.id) : update(parts, state, live)
     }
     // A login holds although its session has ended meanwhile, but brings nothing over from it.
     if (live === null && change?.kind !== 'login') {
       await records.remove(successor, true)
-      return gone(backend, origin.id)
+      return gone(parts, origin.id)
     }
     if (live !== null) onEvent({ type: 'conflict', id: live.id, attempt })
     from = live
@@ -73,7 +73,7 @@ function predecessor({ id, record }: LiveRecord, until: number): PreviousId {
 }
 
 async function heirOf(
-  { records }: Backend,
+  { records }: StoreParts,
   found: Found,
   { change }: SessionState,
   origin: LiveRecord,
@@ -96,7 +96,7 @@ async function heirOf(
 }
 
 function announce(
-  { onEvent }: Backend,
+  { onEvent }: StoreParts,
   { change, rotate }: SessionState,
   live: LiveRecord,
   previous: SessionId | null,

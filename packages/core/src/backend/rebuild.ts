@@ -9,11 +9,11 @@ import { noValues } from '../session/values.ts'
  * its visit noted. Rejects with `ERR_SESSION_DATA` when the data could not be loaded again.
  */
 export async function rebuild(
-  { change, now, working }: SessionState,
+  { change, imported, now, working }: SessionState,
   before: SessionRecord | undefined,
   guard: DataGuard,
 ): Promise<SessionRecord> {
-  const values = working.rebase(before?.values ?? noValues)
+  const values = working.rebase((before ?? imported)?.values ?? noValues)
   await guard.check(values)
   return {
     createdAt: before?.createdAt ?? now,

@@ -25,8 +25,12 @@ export interface SessionRecords {
   follow(id: SessionId): Promise<LiveRecord | null>
   /** Writes over this version, 0 for none. @returns Whether that was the version there. */
   write(id: SessionId, record: SessionRecord, version: number): Promise<boolean>
-  /** Turns a record into a tombstone. @returns What is there now: the tombstone, or what came before it. */
-  bury(live: LiveRecord, tombstone: Tombstone): Promise<Found>
+  /**
+   * Turns a record into a tombstone, which stays `until` then or as long as the record would have.
+   *
+   * @returns What is there now: the tombstone, or what came before it.
+   */
+  bury(live: LiveRecord, tombstone: Tombstone, until?: number): Promise<Found>
   /**
    * Removes the live record to which an id leads, through rotations and, if asked, through logins. Where the
    * version that the id had is known, one call does it, unless another request was first.
@@ -91,9 +95,9 @@ export function createSessionRecords(
       return store.compareAndSet(id, next, version)
     },
 
-    async bury({ id, record, version }, tombstone) {
+    async bury({ id, record, version }, tombstone, until = deadlineOf(record, lifetime)) {
       // As long as the old id could still come back, its return must be noticed.
-      const expiresAt = Math.max(deadlineOf(record, lifetime), tombstone.graceUntil)
+      const expiresAt = Math.max(until, tombstone.graceUntil)
       const stone = { payload: encodeTombstone(tombstone), expiresAt, userId: null, version: version + 1 }
       try {
         return (await store.compareAndSet(id, stone, version)) ? tombstone : await find(id)

@@ -8,7 +8,7 @@ import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type SessionRecords } from './session-records.ts'
 
 /** What sessions over a store are made of. */
-export interface Backend {
+export interface StoreParts {
   readonly records: SessionRecords
   readonly guard: DataGuard
   /** How long a rotated id stays readable, in milliseconds. */
@@ -23,7 +23,7 @@ export type Opened =
   | { readonly live: null; readonly reason: RejectionReason }
 
 /** Finds the session of an id. One that was rotated away leads on for its grace window, and is an alarm after it. */
-export async function open({ now, onEvent, records }: Backend, id: SessionId): Promise<Opened> {
+export async function open({ now, onEvent, records }: StoreParts, id: SessionId): Promise<Opened> {
   const found = await records.find(id)
   if (isLive(found)) return { live: found, viaGrace: false }
   if (!isMoved(found)) return { live: null, reason: found.absent }
@@ -39,8 +39,8 @@ export async function open({ now, onEvent, records }: Backend, id: SessionId): P
 }
 
 /** Begins a session, and ends the one that it takes the place of after a `destroy`. */
-export async function create(backend: Backend, state: SessionState): Promise<LiveRecord> {
-  const { guard, onEvent, records } = backend
+export async function create(parts: StoreParts, state: SessionState): Promise<LiveRecord> {
+  const { guard, onEvent, records } = parts
   const id = (state.nextId ??= newSessionId())
   const record = await rebuild(state, undefined, guard)
   try {
@@ -50,7 +50,7 @@ export async function create(backend: Backend, state: SessionState): Promise<Liv
         'The store took a fresh id for known: its compareAndSet is broken.',
       )
     }
-    if (state.ended !== null) await end(backend, state.ended)
+    if (state.ended !== null) await end(parts, state.ended)
   } catch (error) {
     // Nobody has been told the new id; what there was before goes on alone.
     await records.remove(id, true).catch(() => {})
@@ -68,11 +68,11 @@ export async function create(backend: Backend, state: SessionState): Promise<Liv
  * @returns Null when the session has ended meanwhile.
  */
 export async function update(
-  backend: Backend,
+  parts: StoreParts,
   state: SessionState,
   from: LiveRecord,
 ): Promise<LiveRecord | null> {
-  const { guard, onEvent, records } = backend
+  const { guard, onEvent, records } = parts
   let live = from
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const { id, version } = live
@@ -83,7 +83,7 @@ export async function update(
       return { id, version: version + 1, record, migrated: false }
     }
     const newer = await records.follow(id)
-    if (newer === null) return gone(backend, id)
+    if (newer === null) return gone(parts, id)
     // Whoever was first has recorded a visit of its own.
     if (!live.migrated && state.working.changedKeys().length === 0) return newer
     onEvent({ type: 'conflict', id: newer.id, attempt })
@@ -93,13 +93,13 @@ export async function update(
 }
 
 /** Ends the session, wherever rotations and logins have carried it meanwhile. */
-export async function end({ onEvent, records }: Backend, { id, version }: LiveRecord): Promise<void> {
+export async function end({ onEvent, records }: StoreParts, { id, version }: LiveRecord): Promise<void> {
   await records.remove(id, true, version)
   onEvent({ type: 'destroyed', id })
 }
 
 /** The end of a request whose session was ended meanwhile. */
-export function gone({ onEvent }: Backend, id: SessionId): null {
+export function gone({ onEvent }: StoreParts, id: SessionId): null {
   onEvent({ type: 'gone', id })
   return null
 }

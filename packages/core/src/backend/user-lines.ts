@@ -3,6 +3,7 @@ import type { OnEvent } from '../manager/events.ts'
 import { handleOf } from '../session/public-handle.ts'
 import { decodeRecord, isTombstone, type SessionRecord } from '../session/record.ts'
 import type { AtomicStore, StoredRecord, UserIndexedStore } from '../store/store.ts'
+import { noteEnds } from '../store/recent-ends.ts'
 import { guard, guardStore } from './guarded-store.ts'
 import { conflictError, maxAttempts } from './session-records.ts'
 
@@ -68,6 +69,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
     },
 
     async end({ handle, id, version }) {
+      noteEnds(store)
       if (await guarded.compareAndSet(id, null, version)) return true
       let at = id
       for (let attempt = 0; attempt < maxAttempts;) {
@@ -82,7 +84,10 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
       throw conflictError()
     },
 
-    endAll: (userId) => guard(onEvent, 'delete', () => store.deleteByUser(userId), 'deleteByUser'),
+    endAll(userId) {
+      noteEnds(store)
+      return guard(onEvent, 'delete', () => store.deleteByUser(userId), 'deleteByUser')
+    },
   }
 }
 

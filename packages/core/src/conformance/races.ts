@@ -1,6 +1,6 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
 import type { SessionEvent } from '../manager/events.ts'
-import { createSessionManager } from '../manager/manager.ts'
+import { createSessionManager } from '../manager/store-manager.ts'
 import type { SessionManager } from '../manager/session-manager.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import { decodeRecord, isTombstone, type SessionRecord } from '../session/record.ts'

@@ -6,7 +6,7 @@ import type { SessionId } from '../crypto/token.ts'
 import type { Store } from '../store/store.ts'
 import { readCredential } from './credential.ts'
 import type { SessionEvent } from './events.ts'
-import { createSessionManager } from './manager.ts'
+import { createSessionManager } from './store-manager.ts'
 
 const older = '0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTmsZwFf3SYw0'
 const newest = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { memoryStore } from '../memory-store.ts'
 import { nist } from '../session/nist.ts'
 import type { Store } from '../store/store.ts'
-import { describePolicy } from './describe.ts'
-import { readOptions, type SessionManagerOptions } from './options.ts'
+import { describeStored } from './describe-stored.ts'
+import { readStoreOptions, type SessionManagerOptions } from './store-options.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const older = 'pQ7vZx2mKs9Lr4TnWc6HbYd8JfGa3Ue5Oi1RtEwXq0z'
@@ -16,7 +16,7 @@ const plain: Store = {
 const hour = 3_600_000
 
 function describing(options: Partial<SessionManagerOptions<object>> = {}) {
-  return describePolicy(readOptions({ secrets: [secret], store: memoryStore(), ...options }))
+  return describeStored(readStoreOptions({ secrets: [secret], store: memoryStore(), ...options }))
 }
 
 test('ASVS-7.1.1 the defaults, in words and in data', () => {
@@ -50,6 +50,8 @@ test('ASVS-7.1.1 the defaults, in words and in data', () => {
     secrets: 1,
     store: { atomic: true, userIndexed: true, consistency: 'immediate' },
     maxSessions: null,
+    cache: null,
+    sealed: null,
   })
 })
 

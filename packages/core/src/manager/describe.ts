@@ -1,8 +1,8 @@
 import type { SessionCookie } from '../cookie/session-cookie.ts'
-import { parseDuration, touchAfter } from '../session/lifetime.ts'
+import { parseDuration } from '../session/lifetime.ts'
 import { nist, type NistLevel } from '../session/nist.ts'
-import { isAtomic, isUserIndexed } from '../store/store.ts'
-import type { MaxSessions, Policy } from './options.ts'
+import type { Policy } from './options.ts'
+import type { MaxSessions } from './store-options.ts'
 
 /** The effective policy, in words and in data (ASVS 7.1.1). There is no secret in it. */
 export interface PolicyDescription {
@@ -33,12 +33,35 @@ export interface PolicyData {
   readonly trustProxy: number
   /** How many secrets there are; 0 before a provider has been asked. */
   readonly secrets: number
-  readonly store: {
-    readonly atomic: boolean
-    readonly userIndexed: boolean
-    readonly consistency: 'immediate' | 'eventual'
-  }
+  /** What the store can do; null where the sessions are sealed in their cookies. */
+  readonly store: StoreDescription | null
   readonly maxSessions: MaxSessions | null
+  /** How long a snapshot answers for the store, and in which cookies it is; null without. */
+  readonly cache: { readonly for: number; readonly secure: string; readonly loopback: string } | null
+  /** How the sessions are sealed in their cookies; null where they are in a store. */
+  readonly sealed: SealedDescription | null
+}
+
+/** What a store can do. */
+export interface StoreDescription {
+  readonly atomic: boolean
+  readonly userIndexed: boolean
+  readonly consistency: 'immediate' | 'eventual'
+}
+
+/** How sessions are sealed in their cookies. */
+export interface SealedDescription {
+  readonly audience: string
+  /** The most cookies that one session takes. */
+  readonly maxParts: number
+  readonly revocation: 'store' | 'none'
+  readonly strict: boolean
+}
+
+/** The part of a description that tells where the sessions are kept. */
+export interface KeepingDescription {
+  readonly data: Pick<PolicyData, 'cache' | 'maxSessions' | 'sealed' | 'store'>
+  readonly sentences: readonly string[]
 }
 
 /** A cookie as it is set when it ends with the browser. */
@@ -62,13 +85,13 @@ const units = [
   ['second', 1000],
 ] as const
 
-/** Describes a policy that has been checked. */
-export function describePolicy(policy: Policy): PolicyDescription {
-  const { keyring, maxSessions, rotationGrace, store, trustProxy } = policy
-  const { absolute, idle, nist: level, renewEvery } = policy.lifetime
+/** Describes a policy that has been checked. `keeping` tells where its sessions are kept. */
+export function describePolicy(policy: Policy, keeping: KeepingDescription): PolicyDescription {
+  const { keyring, rotationGrace, trustProxy } = policy
+  const { absolute, idle, nist: level, recordEvery, renewEvery } = policy.lifetime
   const renewal = renewEvery === Infinity ? null : renewEvery
   const data: PolicyData = {
-    lifetime: { idle, absolute, recordedEvery: idle * touchAfter, renewEvery: renewal },
+    lifetime: { idle, absolute, recordedEvery: recordEvery, renewEvery: renewal },
     rotationGrace,
     nist: level === null ? null : { level, deviations: deviationsFrom(level, policy) },
     cookie: {
@@ -78,16 +101,17 @@ export function describePolicy(policy: Policy): PolicyDescription {
     },
     trustProxy,
     secrets: keyring.keyUse().length,
-    store: {
-      atomic: isAtomic(store),
-      userIndexed: isUserIndexed(store),
-      consistency: store.consistency ?? 'immediate',
-    },
-    maxSessions,
+    ...keeping.data,
   }
   return {
     data,
-    sentences: [...aboutTime(data), ...aboutNist(data), ...aboutCookie(data), ...aboutKeeping(data)],
+    sentences: [
+      ...aboutTime(data),
+      ...aboutNist(data),
+      ...aboutCookie(data),
+      aboutSecrets(data),
+      ...keeping.sentences,
+    ],
   }
 }
 
@@ -168,36 +192,20 @@ function aboutCookie({ cookie, trustProxy }: PolicyData): string[] {
   return [...sentences, `All hosts below ${domain.slice(7)} get the cookie, and can plant cookies.`]
 }
 
-function aboutKeeping({ maxSessions, secrets, store }: PolicyData): string[] {
-  const { atomic, consistency, userIndexed } = store
-  const sentences = [
-    secrets === 0
-      ? 'The secrets are loaded at the first use.'
-      : secrets === 1
-        ? 'There is one secret: it signs and verifies.'
-        : `There are ${secrets} secrets: one signs, and all verify until they retire.`,
-    atomic
-      ? 'The store writes on a condition: no change is lost, and a session that was ended stays ended.'
-      : 'The store cannot write on a condition: of changes at once the last one wins, and a request on its way may bring back a session that was ended.',
-    consistency === 'immediate'
-      ? 'What it writes is seen everywhere at once: so is the end of a session.'
-      : 'What it writes may be unseen elsewhere for a while: there, a session that was ended goes on for that long.',
-    userIndexed
-      ? 'It finds the sessions of a user, so they can be listed and ended together.'
-      : 'It has no index of users: the sessions of a user cannot be listed or ended together.',
-  ]
-  if (maxSessions === null) return [...sentences, 'A user may have any number of sessions.']
-  const { limit, onLimit } = maxSessions
-  const end = onLimit === 'reject' ? 'a further login is refused' : 'a further login ends the oldest'
-  return [...sentences, `A user may have ${plural(limit, 'session')}; ${end}.`]
+function aboutSecrets({ secrets }: PolicyData): string {
+  if (secrets === 0) return 'The secrets are loaded at the first use.'
+  return secrets === 1
+    ? 'There is one secret: it signs and verifies.'
+    : `There are ${secrets} secrets: one signs, and all verify until they retire.`
 }
 
 /** A span of time in the largest unit that needs no fraction: '30 minutes'. */
-function inWords(span: number): string {
+export function inWords(span: number): string {
   const [unit, size] = units.find(([, size]) => span % size === 0) ?? ['millisecond', 1]
   return plural(span / size, unit)
 }
 
-function plural(count: number, noun: string): string {
+/** '1 session', '2 sessions'. */
+export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -24,6 +24,8 @@ export interface ExplanationFacts {
   readonly cookie: {
     /** The name that is looked for, or null where no cookie is read. */
     readonly name: string | null
+    /** Whether it holds the session itself, and not only the token of one. */
+    readonly sealed: boolean
     /** The length of the `Cookie` header, in characters; null without one. */
     readonly headerLength: number | null
     readonly candidates: readonly CookieCandidate[]
@@ -77,8 +79,8 @@ export function inSentences({ cookie, response, session, transport }: Explanatio
   return [
     ...aboutTransport(transport),
     ...(cookie.name === null ? [] : aboutCookies(cookie, cookie.name)),
-    ...(session.verdict === 'none' ? [] : [aboutSession(session)]),
-    ...aboutResponse(response, session),
+    ...(session.verdict === 'none' ? [] : [aboutSession(session, cookie.sealed)]),
+    ...aboutResponse(response, session, cookie.sealed),
   ]
 }
 
@@ -105,7 +107,7 @@ function aboutTransport(transport: Facts<'transport'>): string[] {
 }
 
 function aboutCookies(
-  { candidates, elsewhere, headerLength, refused }: Facts<'cookie'>,
+  { candidates, elsewhere, headerLength, refused, sealed }: Facts<'cookie'>,
   name: string,
 ): string[] {
   const looked = `The session cookie is named ${name}`
@@ -115,15 +117,24 @@ function aboutCookies(
       : [`The cookie ${elsewhere} is for another kind of transport, and is not looked at here.`]
   if (headerLength === null) return [`${looked}, but the request has no Cookie header.`]
   if (refused === 'oversized') {
-    return [`${looked}, but the Cookie header has ${headerLength} characters: above 16384 it is not read.`]
+    return [`${looked}, but the Cookie header has ${headerLength} characters: that is more than is read.`]
   }
   if (candidates.length === 0) return [`${looked}, and the Cookie header has none of that name.`, ...other]
   const count = `${candidates.length} ${candidates.length === 1 ? 'cookie has' : 'cookies have'} that name`
   const verdict = refused === 'ambiguous' ? [`All are refused: ${reasons.ambiguous}.`] : []
-  return [`${looked}; ${count}.`, ...candidates.map(aboutCandidate), ...verdict, ...other]
+  return [
+    `${looked}; ${count}.`,
+    ...candidates.map((candidate, at) => aboutCandidate(candidate, at, sealed)),
+    ...verdict,
+    ...other,
+  ]
 }
 
-function aboutCandidate({ id, keyIndex, length, looksLike, verdict }: CookieCandidate, at: number): string {
+function aboutCandidate(
+  { id, keyIndex, length, looksLike, verdict }: CookieCandidate,
+  at: number,
+  sealed: boolean,
+): string {
   const it = `Cookie ${at + 1}`
   if (verdict === 'valid') {
     const signer = keyIndex === 0 ? 'the current secret' : `secrets[${keyIndex}], an older one,`
@@ -131,13 +142,13 @@ function aboutCandidate({ id, keyIndex, length, looksLike, verdict }: CookieCand
   }
   if (verdict === 'forged') return `${it} is refused as forged: ${reasons.forged}.`
   const guess = looksLike === null ? '' : ` It looks like a cookie of ${looksLike}.`
-  return `${it} is refused as malformed: its ${length} characters are not an id and a proof of 43 each, with a dot between.${guess}`
+  const form = sealed ? 'a sealed session' : 'an id and a proof of 43 each, with a dot between'
+  return `${it} is refused as malformed: its ${length} characters are not ${form}.${guess}`
 }
 
 const reasons: Readonly<Record<RejectionReason, string>> = {
-  malformed: 'it has not the form of a token',
-  forged:
-    'none of the secrets made its proof for this name; was a secret dropped, or do hosts have different ones?',
+  malformed: 'it has not the form that it should have',
+  forged: 'none of the secrets made it for this name; was a secret dropped, or do hosts have different ones?',
   ambiguous: 'there are two valid sessions, or more than 8 cookies, and choosing would be guessing',
   oversized: 'the Cookie header is too long',
   unknown: 'the store has no record of it: it was ended or revoked, or swept after its expiry',
@@ -147,6 +158,8 @@ const reasons: Readonly<Record<RejectionReason, string>> = {
     'a rotation replaced this id, and its grace window is over; a real request would end the whole session',
   schema: 'its data do not fit the schema, and migrate did not mend them',
   unreadable: 'its record is damaged, or was written by a newer version',
+  revoked: 'it was ended, or all sessions of its user were',
+  replayed: 'a newer cookie of the session was set since',
 }
 
 const limits: Readonly<Record<NonNullable<SessionFacts['limit']>, string>> = {
@@ -155,16 +168,10 @@ const limits: Readonly<Record<NonNullable<SessionFacts['limit']>, string>> = {
   stored: 'the limit that was in force when it was written',
 }
 
-function aboutSession({
-  error,
-  expiresAt,
-  id,
-  limit,
-  signedIn,
-  successor,
-  verdict,
-  viaGrace,
-}: SessionFacts): string {
+function aboutSession(
+  { error, expiresAt, id, limit, signedIn, successor, verdict, viaGrace }: SessionFacts,
+  sealed: boolean,
+): string {
   const when =
     expiresAt === null || limit === null ? '' : ` at ${expiresAt.toISOString()}, by ${limits[limit]}`
   if (verdict === 'store-failure')
@@ -174,13 +181,16 @@ function aboutSession({
     return `Session ${id} is refused as ${verdict}: ${reasons[verdict]}${ended}. A new session begins.`
   }
   const who = signedIn ? 'somebody is signed in' : 'nobody is signed in'
-  const grace = viaGrace ? `A rotation replaced the id, and its grace window leads on to ${successor}. ` : ''
-  return `${grace}Session ${successor ?? id} is live: ${who}, and it ends${when} unless another visit is recorded.`
+  const passed = sealed
+    ? 'A newer cookie has been set, and this one can be read for a while. '
+    : `A rotation replaced the id, and its grace window leads on to ${successor}. `
+  return `${viaGrace ? passed : ''}Session ${successor ?? id} is live: ${who}, and it ends${when} unless another visit is recorded.`
 }
 
 function aboutResponse(
   { plan, reissue, setCookie }: Facts<'response'>,
   { verdict, viaGrace }: SessionFacts,
+  sealed: boolean,
 ): string[] {
   if (setCookie === null || verdict === 'store-failure')
     return ['No response to this request would set a session cookie.']
@@ -197,7 +207,6 @@ function aboutResponse(
     return [`Its id has had its time (renewEvery), so the response would carry a new one: ${setCookie}`]
   if (reissue)
     return [`${untouched}; as an older secret signed the cookie, it would be sent anew: ${setCookie}`]
-  return [
-    `${untouched}. The cookie is good, so a new one is sent only when the id changes, by login or rotate: ${setCookie}`,
-  ]
+  const when = sealed ? 'something changes' : 'the id changes, by login or rotate'
+  return [`${untouched}. The cookie is good, so a new one is sent only when ${when}: ${setCookie}`]
 }

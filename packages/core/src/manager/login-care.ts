@@ -5,7 +5,7 @@ import type { Lifetime } from '../session/lifetime.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
 import type { Store } from '../store/store.ts'
 import type { OnEvent } from './events.ts'
-import type { MaxSessions } from './options.ts'
+import type { MaxSessions } from './store-options.ts'
 import { createSessionLimit } from './session-limit.ts'
 
 /** What surrounds a login. */

@@ -7,7 +7,7 @@ import { decodeRecord, isTombstone } from '../session/record.ts'
 import type { Session } from '../session/session.ts'
 import type { AtomicStore } from '../store/store.ts'
 import type { SessionEvent } from './events.ts'
-import { createSessionManager } from './manager.ts'
+import { createSessionManager } from './store-manager.ts'
 
 const start = Date.UTC(2026, 10, 21)
 

@@ -7,7 +7,8 @@ const everything = Object.entries({ ...scenes, ...rejections, ...mistakes })
 
 /** What nobody but the browser and the server's configuration may know: tokens, their proofs, and the secrets. */
 function secretsOf({ tokens }: Scene): string[] {
-  const proofs = [...tokens].map((token) => token.split('.')[1]).filter((proof) => proof !== undefined)
+  // A proof, or the parts of a sealed session; its key, which it has not, is an empty one.
+  const proofs = [...tokens].flatMap((token) => token.split('.').slice(1)).filter((proof) => proof !== '')
   return [...tokens, ...proofs, secret, newerSecret]
 }
 

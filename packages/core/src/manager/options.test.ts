@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { SessionError } from '../errors.ts'
 import { memoryStore } from '../memory-store.ts'
 import { nist } from '../session/nist.ts'
 import type { Store } from '../store/store.ts'
-import { readOptions } from './options.ts'
+import type { OnEvent } from './events.ts'
+import { readStoreOptions } from './store-options.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const store: Store = { get: async () => null, set: async () => {}, delete: async () => {} }
@@ -16,26 +17,26 @@ interface Data {
 }
 
 /** Options as JavaScript may give them. */
-function read(options: object): ReturnType<typeof readOptions<Data>> {
-  return readOptions<Data>({ ...needed, ...options })
+function read(options: object): ReturnType<typeof readStoreOptions<Data>> {
+  return readStoreOptions<Data>({ ...needed, ...options })
 }
 
 const second = 1000
 const hour = 3600 * second
 
 test('secrets and a store are enough', () => {
-  const policy = readOptions(needed)
+  const policy = readStoreOptions(needed)
   expect(policy.store).toBe(store)
   expect(policy.lifetime).toMatchObject({ idle: 24 * hour, absolute: 14 * 24 * hour, renewEvery: Infinity })
   expect(policy.maxSessions).toBeNull()
   expect(policy.rotationGrace).toBe(60 * second)
   expect([policy.cookies.secure.name, policy.cookies.loopback.name]).toEqual(['__Host-Http-sid', 'sid'])
-  expect([policy.trustProxy, policy.onEvent]).toEqual([0, undefined])
+  expect(policy.trustProxy).toBe(0)
   expect(policy.now).toBe(Date.now)
 })
 
 test('each option is heeded', async () => {
-  const onEvent = (): void => {}
+  const onEvent = vi.fn<OnEvent>()
   const now = (): number => 5
   const schema = z.object({ views: z.number().optional() })
   const policy = read({
@@ -51,22 +52,35 @@ test('each option is heeded', async () => {
   expect(policy.lifetime).toMatchObject({ idle: hour / 4, absolute: 12 * hour })
   expect(policy.rotationGrace).toBe(10 * second)
   expect(policy.cookies.secure.name).toBe('__Host-coat')
-  expect([policy.trustProxy, policy.onEvent, policy.now]).toEqual([2, onEvent, now])
+  expect([policy.trustProxy, policy.now]).toEqual([2, now])
+  policy.onEvent({ type: 'last-write-wins', consistency: 'eventual' })
+  expect(onEvent).toHaveBeenCalledOnce()
   const moved = await policy.guard.read(new Map([['views', 'many']]))
   expect(moved).toEqual({ values: new Map([['views', 7]]), migrated: true })
 })
 
 test('a NIST preset is a lifetime, as it is or with limits of your own', () => {
-  const { lifetime } = readOptions({ ...needed, lifetime: nist.aal2 })
-  expect(lifetime).toEqual({ idle: hour, absolute: 24 * hour, renewEvery: Infinity, nist: 2 })
+  const { lifetime } = readStoreOptions({ ...needed, lifetime: nist.aal2 })
+  expect(lifetime).toEqual({
+    idle: hour,
+    absolute: 24 * hour,
+    recordEvery: hour / 10,
+    renewEvery: Infinity,
+    nist: 2,
+  })
   const own = { ...nist.aal2, idle: '30m', renewEvery: '8h' } as const
-  const policy = readOptions({ ...needed, store: memoryStore(), lifetime: own })
-  expect(policy.lifetime).toEqual({ idle: hour / 2, absolute: 24 * hour, renewEvery: 8 * hour, nist: 2 })
+  const policy = readStoreOptions({ ...needed, store: memoryStore(), lifetime: own })
+  expect(policy.lifetime).toMatchObject({
+    idle: hour / 2,
+    absolute: 24 * hour,
+    renewEvery: 8 * hour,
+    nist: 2,
+  })
 })
 
 test('a limit to the sessions of a user is taken where the store can hold it', () => {
   const maxSessions = { limit: 3, onLimit: 'evict-oldest' } as const
-  expect(readOptions({ ...needed, store: memoryStore(), maxSessions }).maxSessions).toEqual(maxSessions)
+  expect(readStoreOptions({ ...needed, store: memoryStore(), maxSessions }).maxSessions).toEqual(maxSessions)
 })
 
 test('an option that is undefined is as good as left out', () => {
@@ -163,7 +177,7 @@ test.each<[string, object]>([
 })
 
 test.each([[undefined], [null], ['secret']])('%j in place of the options is refused', (options) => {
-  expect(() => readOptions(options as unknown as typeof needed)).toThrow(SessionError)
+  expect(() => readStoreOptions(options as unknown as typeof needed)).toThrow(SessionError)
 })
 
 test('the error never shows a secret', () => {

@@ -3,7 +3,7 @@ import type { SessionId } from '../crypto/token.ts'
 import { createLifetime } from '../session/lifetime.ts'
 import { loginChange } from '../session/authentication.ts'
 import { createSessionState, type LiveRecord, type SessionState } from '../session/state.ts'
-import { mayRenew, needsCookie, planOf, type Plan } from './plan.ts'
+import { mayRenew, changesId, planOf, type Plan } from './plan.ts'
 
 const minute = 60_000
 const now = 1_000 * minute
@@ -118,5 +118,5 @@ test.each([
 
 test('a plan that gives the client a new id is worthless without a cookie, the others are not', () => {
   const plans: Plan[] = ['create', 'login', 'rotate', 'update', 'touch', 'nothing']
-  expect(plans.filter(needsCookie)).toEqual(['create', 'login', 'rotate'])
+  expect(plans.filter(changesId)).toEqual(['create', 'login', 'rotate'])
 })

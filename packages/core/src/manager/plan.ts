@@ -22,19 +22,20 @@ export function mayRenew({ headers }: SessionRequest): boolean {
  * @param renewable Whether the id may be renewed when its time has come.
  */
 export function planOf(state: SessionState, lifetime: Lifetime, renewable = false): Plan {
-  const { change, nextId, now, origin, rotate, viaGrace, working } = state
+  const { cached, change, imported, nextId, now, origin, rotate, viaGrace, working } = state
   const changed = working.changedKeys().length > 0
   // An id that something has been bound to has to be there.
-  if (origin === null) return changed || change !== null || nextId !== null ? 'create' : 'nothing'
+  const isWanted = changed || change !== null || nextId !== null || imported !== null
+  if (origin === null) return isWanted ? 'create' : 'nothing'
   if (change !== null) return 'login'
   // Who comes with a replaced id has had its rotation, and gets nothing that outlives the grace window.
   const renew = renewable && renewalIsDue(origin.record.issuedAt, lifetime, now)
   if ((rotate || renew) && !viaGrace) return 'rotate'
   if (changed || origin.migrated) return 'update'
-  return touchIsDue(origin.record, lifetime, now) ? 'touch' : 'nothing'
+  return !cached && touchIsDue(origin.record, lifetime, now) ? 'touch' : 'nothing'
 }
 
-/** Whether the plan is worthless unless the response carries a cookie. */
-export function needsCookie(plan: Plan): plan is 'create' | 'login' | 'rotate' {
+/** Whether the client has to learn a new id. */
+export function changesId(plan: Plan): plan is 'create' | 'login' | 'rotate' {
   return plan === 'create' || plan === 'login' || plan === 'rotate'
 }

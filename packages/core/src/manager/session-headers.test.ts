@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { createSessionHeaders, type NodeResponse, type SessionHeaders } from './session-headers.ts'
 
 const cookie = '__Host-Http-sid=v; Path=/; Secure; HttpOnly; SameSite=Lax'
-const setting = createSessionHeaders(cookie, true)
-const reading = createSessionHeaders(null, true)
-const untouched = createSessionHeaders(null, false)
+const setting = createSessionHeaders([cookie], true)
+const reading = createSessionHeaders([], true)
+const untouched = createSessionHeaders([], false)
 
 const targeted = [
   'CDN-Cache-Control',
@@ -230,7 +230,7 @@ test('a Node response may have a field that is a number, or blank', () => {
 
 test('only what neither sets a cookie nor was read is empty', () => {
   expect(
-    [setting, reading, untouched, createSessionHeaders(cookie, false)].map(({ isEmpty }) => isEmpty),
+    [setting, reading, untouched, createSessionHeaders([cookie], false)].map(({ isEmpty }) => isEmpty),
   ).toEqual([false, false, true, false])
 })
 
@@ -296,7 +296,7 @@ test('a response that was fetched gets its cookie', async () => {
 test('one response may be given to many visitors, and none gets the cookie of another', () => {
   const shared = new Response(null, { headers: { 'cache-control': 'public' } })
   const [ada, bob] = ['sid=ada', 'sid=bob'].map((cookie) =>
-    createSessionHeaders(cookie, true).applied(shared),
+    createSessionHeaders([cookie], true).applied(shared),
   )
   expect([ada, bob].map((response) => response!.headers.getSetCookie())).toEqual([['sid=ada'], ['sid=bob']])
   expect(fieldsOf(shared.headers)).toEqual({ 'cache-control': 'public' })
@@ -339,7 +339,7 @@ test('ASVS-14.2.2 RFC9111-5.2.2 whatever Cache-Control says, afterwards no share
 test.each(ways)(
   'in $where, a logout clears what the browser keeps, beside what the application clears',
   ({ apply }) => {
-    const clearing = createSessionHeaders(cookie, true, '"cache", "storage"')
+    const clearing = createSessionHeaders([cookie], true, '"cache", "storage"')
     expect(apply(clearing, {})).toMatchObject({ 'cache-control': 'no-store', 'set-cookie': [cookie] })
     expect(String(apply(clearing, {})['clear-site-data'])).toBe('"cache", "storage"')
     const both = String(apply(clearing, { 'clear-site-data': '"cookies"' })['clear-site-data'])
@@ -350,7 +350,7 @@ test.each(ways)(
 test.each(ways)(
   'in $where, what clears a browser is stored by no cache, even without a cookie',
   ({ apply }) => {
-    const clearing = createSessionHeaders(null, true, '"cache"')
+    const clearing = createSessionHeaders([], true, '"cache"')
     expect(clearing.isEmpty).toBe(false)
     expect(apply(clearing, { 'cache-control': 'public', expires, ...sharedCaching })).not.toHaveProperty(
       'expires',

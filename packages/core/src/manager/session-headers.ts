@@ -8,7 +8,7 @@ export interface NodeResponse {
   removeHeader(name: string): void
 }
 
-/** What a committed session asks of the response: its cookie, the caching rules that go with it, and `Clear-Site-Data`. */
+/** What a committed session asks of the response: its cookies, the caching rules that go with it, and `Clear-Site-Data`. */
 export interface SessionHeaders {
   /** Whether the response may go out as it is. */
   readonly isEmpty: boolean
@@ -31,16 +31,16 @@ const targetedCacheFields = [
 ]
 
 /**
- * @param setCookie The `Set-Cookie` value, or null when the cookie stays as it is.
+ * @param setCookies The `Set-Cookie` values; none when the cookies stay as they are.
  * @param accessed Whether the response may depend on the session.
  * @param clearSiteData The `Clear-Site-Data` value of a logout, or null.
  */
 export function createSessionHeaders(
-  setCookie: string | null,
+  setCookies: readonly string[],
   accessed: boolean,
   clearSiteData: string | null = null,
 ): SessionHeaders {
-  const isPlain = setCookie === null && clearSiteData === null
+  const isPlain = setCookies.length === 0 && clearSiteData === null
   const isEmpty = isPlain && !accessed
   const change = (fields: HeaderFields): void => {
     if (isEmpty) return
@@ -52,7 +52,7 @@ export function createSessionHeaders(
       fields.set('Cache-Control', 'no-store')
       fields.delete('Expires')
     }
-    if (setCookie !== null) fields.append('Set-Cookie', setCookie)
+    for (const setCookie of setCookies) fields.append('Set-Cookie', setCookie)
     if (clearSiteData !== null) fields.append('Clear-Site-Data', clearSiteData)
     fields.set('Vary', withCookie(fields.get('Vary')))
   }

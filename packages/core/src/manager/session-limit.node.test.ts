@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { guardStore } from '../backend/guarded-store.ts'
 import { createSessionRecords } from '../backend/session-records.ts'
-import { create, end, type Backend } from '../backend/store-backend.ts'
+import { create, end, type StoreParts } from '../backend/store-backend.ts'
 import { move } from '../backend/move.ts'
 import { exploreInterleavings, type Actor, type Gate } from '../conformance/scheduler.ts'
 import type { SessionId } from '../crypto/token.ts'
@@ -13,7 +13,7 @@ import { createDataGuard } from '../session/schema.ts'
 import { createSessionState, type LiveRecord } from '../session/state.ts'
 import type { SessionEvent } from './events.ts'
 import { createLogins } from './logins.ts'
-import type { MaxSessions } from './options.ts'
+import type { MaxSessions } from './store-options.ts'
 
 type OnLimit = MaxSessions['onLimit']
 
@@ -33,7 +33,7 @@ function openHouse(maxSessions: MaxSessions) {
     const store = gatedStore(memory, gate, sessionIds)
     const guard = createDataGuard(undefined, undefined)
     const records = createSessionRecords(guardStore(store, onEvent), guard, lifetime, now)
-    const backend: Backend = { records, guard, rotationGrace: 60_000, now, onEvent }
+    const backend: StoreParts = { records, guard, rotationGrace: 60_000, now, onEvent }
     const writeLogin = createLogins({ store, maxSessions: rule, lifetime, onEvent, now })
     return {
       /** Signs a user in, in the place of a session if there is one. */

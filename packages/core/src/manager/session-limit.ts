@@ -8,7 +8,7 @@ import { handleOf } from '../session/public-handle.ts'
 import { ownerOf } from '../session/record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
 import type { OnEvent } from './events.ts'
-import type { MaxSessions } from './options.ts'
+import type { MaxSessions } from './store-options.ts'
 
 /** What the limit needs to know. */
 export interface SessionLimitParts {

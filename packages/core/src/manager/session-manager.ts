@@ -13,13 +13,19 @@ export interface CommitOptions {
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
 }
 
+/** What a load may be asked for. */
+export interface LoadOptions {
+  /** Reads the store, where a snapshot would do otherwise (default false): see the option `cache`. */
+  readonly fresh?: boolean
+}
+
 /** Loads a session from a request and commits it to a response; one per application. */
 export interface SessionManager<Data extends object = SessionData> {
   /**
    * The session of a request, or a new one. Never rejects because of what the client sent; rejects with
    * `ERR_SESSION_STORE` when the store fails. Without a cookie of ours, no store is asked.
    */
-  load(request: SessionRequest): Promise<Session<Data>>
+  load(request: SessionRequest, options?: LoadOptions): Promise<Session<Data>>
   /**
    * Writes what changed, once, and seals the handle. Call it before the response head is sent; a second call
    * gives the same result.
@@ -44,7 +50,7 @@ export interface SessionManager<Data extends object = SessionData> {
   handle<Result extends Response | undefined>(
     request: Request,
     handler: (session: Session<Data>) => Result | Promise<Result>,
-    options?: Pick<CommitOptions, 'waitUntil'>,
+    options?: LoadOptions & Pick<CommitOptions, 'waitUntil'>,
   ): Promise<Response | Result>
   /**
    * What each secret has done in this process since it started, so that you know when an old one can go.

@@ -1,41 +1,27 @@
-import type { SessionCookie } from '../cookie/session-cookie.ts'
-import type { Transport } from '../cookie/transport.ts'
-import type { TokenSigner } from '../crypto/token-signer.ts'
-import { deadlineOf, type Lifetime } from '../session/lifetime.ts'
+import type { SessionCookies } from '../cookie/session-cookie.ts'
+import type { SessionRequest, Transport } from '../cookie/transport.ts'
+import type { ForeignCookie } from '../session/foreign-session.ts'
 import type { SessionState } from '../session/state.ts'
 import type { SessionHeaders } from './session-headers.ts'
 
-/** The cookie of one kind of transport, and who signs it. */
-export interface Carrier {
-  readonly cookie: SessionCookie
-  readonly signer: TokenSigner
-}
+/** Which of the cookies: the one over https, or the one for development. */
+export type CookieKind = keyof SessionCookies
 
 /** One request between load and commit. */
-export interface Visit {
+export interface Visit<Trace> {
   readonly state: SessionState
+  /** Null where there is none, as after `reload`. */
+  readonly request: SessionRequest | null
   readonly transport: Transport
-  /** Null where no cookie can be read or set. */
-  readonly carrier: Carrier | null
+  /** The cookie that can be read here; null where none can be read or set. */
+  readonly kind: CookieKind | null
   /** Whether the request brought a cookie of ours, of whatever worth. */
-  presented: boolean
-  /** Whether an older secret signed the cookie. */
-  oldKey: boolean
-  /** Whether there is no response, as after `reload`. */
-  readonly detached: boolean
+  readonly presented: boolean
+  /** Whether an older secret made the cookie. */
+  readonly oldKey: boolean
+  /** What the backend has noted at load or commit; null when there was nothing to recall. */
+  trace: Trace | null
+  /** The cookie of another library that the request brought. */
+  readonly foreign: ForeignCookie | null
   committed?: Promise<SessionHeaders>
-}
-
-/** The `Set-Cookie` value with which a commit ends; null when the cookie stays as it is. `changed`: there is a new id. */
-export async function cookieField(
-  { oldKey, presented, state }: Visit,
-  { cookie, signer }: Carrier,
-  changed: boolean,
-  lifetime: Lifetime,
-): Promise<string | null> {
-  const { destroy, now: from, origin, viaGrace } = state
-  if (origin === null) return destroy && presented ? cookie.remove() : null
-  if (!changed && (!oldKey || viaGrace)) return null
-  const until = deadlineOf({ ...origin.record, seenAt: Infinity }, lifetime)
-  return cookie.set(await signer.issue(origin.id), { from, until }, origin.record.auth?.remember)
 }

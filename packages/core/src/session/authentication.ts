@@ -97,9 +97,11 @@ export interface AuthChange {
 }
 
 const longestText = 1024
+const longestUserId = 255
 
 /** Reads the facts of a login. Throws `ERR_SESSION_CONFIG` naming the one that is wrong. */
 export function loginChange(userId: string, facts: LoginFacts, now: number): AuthChange {
+  checkUserId(userId)
   const { aal = null, amr = [], authTime, client = {}, idp = null, label = null, remember = null } = facts
   checkProof(amr, aal)
   const at = authTime instanceof Date ? authTime.getTime() : authTime === undefined ? now : NaN
@@ -122,6 +124,7 @@ export function stepUpChange(userId: string, facts: StepUpFacts, now: number): A
 
 /** Somebody goes on as another user. */
 export function actAsChange(userId: string, actor: string): AuthChange {
+  checkUserId(userId)
   return { kind: 'act-as', userId, at: null, apply: (auth) => ({ ...(auth ?? unknownAuth()), actor }) }
 }
 
@@ -216,6 +219,16 @@ export class StepUpError extends SessionError {
   getResponse(): Response {
     return new Response('Unauthorized', { status: this.status, headers: { 'WWW-Authenticate': 'Cookie' } })
   }
+}
+
+function checkUserId(userId: unknown): void {
+  const fits = typeof userId === 'string' && userId !== '' && userId.length <= longestUserId
+  // Half a surrogate pair becomes another character in UTF-8, and one user might become another.
+  check(
+    fits && userId.isWellFormed(),
+    'userId',
+    `must be a well-formed string of 1 to ${longestUserId} characters`,
+  )
 }
 
 function checkProof(amr: readonly string[], aal: Aal | null): void {

@@ -1,5 +1,5 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
-import { check, SessionError } from '../errors.ts'
+import { SessionError } from '../errors.ts'
 import {
   actAsChange,
   assertFresh,
@@ -10,6 +10,7 @@ import {
   stepUpChange,
   StepUpError,
   stopActingChange,
+  type AuthRecord,
   type Authentication,
   type Freshness,
   type LoginFacts,
@@ -17,12 +18,11 @@ import {
 } from './authentication.ts'
 import { anchorOf, anchorsOf, firstAnchor } from './anchor.ts'
 import { deadlineOf, renewalIsDue, touchIsDue, type Lifetime } from './lifetime.ts'
+import { handleOf } from './public-handle.ts'
 import type { Session, SessionSummary } from './session.ts'
 import { createSessionState, type SessionState } from './state.ts'
 
 type Key<Data> = keyof Data & string
-
-const maxUserIdLength = 255
 
 /** The handle over a state. It knows neither request nor store. */
 export class SessionHandle<Data extends object> implements Session<Data> {
@@ -58,21 +58,27 @@ export class SessionHandle<Data extends object> implements Session<Data> {
   }
 
   get authentication(): Authentication | null {
-    const { change, now, origin } = this.#read()
-    const auth = authAfter(change, origin?.record.auth ?? null)
+    const { now } = this.#state
+    const auth = this.#auth()
     return auth === null ? null : authenticationAt(auth, this.#authenticatedAt() ?? now, now)
   }
 
+  get handle(): string | null {
+    const auth = this.#auth()
+    const { origin } = this.#state
+    return auth?.handle ?? (origin === null || origin.record.userId === null ? null : handleOf(origin.record))
+  }
+
   get actor(): string | null {
-    const { change, origin } = this.#read()
-    return authAfter(change, origin?.record.auth ?? null)?.actor ?? null
+    return this.#auth()?.actor ?? null
   }
 
   get expiresAt(): Date {
-    const { change, now, origin } = this.#read()
+    const { cached, change, now, origin } = this.#read()
     const createdAt = origin?.record.createdAt ?? now
     // A visit that is not going to be recorded prolongs nothing.
-    const recorded = origin === null || change !== null || touchIsDue(origin.record, this.#lifetime, now)
+    const touched = origin !== null && !cached && touchIsDue(origin.record, this.#lifetime, now)
+    const recorded = origin === null || change !== null || touched
     const seenAt = recorded ? now : origin.record.seenAt
     return new Date(
       deadlineOf({ createdAt, authenticatedAt: this.#authenticatedAt(), seenAt }, this.#lifetime),
@@ -129,7 +135,6 @@ export class SessionHandle<Data extends object> implements Session<Data> {
   }
 
   login(userId: string, facts: LoginFacts = {}): void {
-    checkUserId(userId)
     const state = this.#write()
     const change = loginChange(userId, facts, state.now)
     const before = this.userId
@@ -149,12 +154,11 @@ export class SessionHandle<Data extends object> implements Session<Data> {
   }
 
   actAs(userId: string): void {
-    checkUserId(userId)
     const state = this.#write()
     assertCurrentId(state)
-    const actor = this.actor ?? this.#signedIn()
+    const change = actAsChange(userId, this.actor ?? this.#signedIn())
     state.working.clear()
-    state.change = followedBy(state.change, actAsChange(userId, actor))
+    state.change = followedBy(state.change, change)
   }
 
   stopActing(): void {
@@ -179,6 +183,11 @@ export class SessionHandle<Data extends object> implements Session<Data> {
   toJSON(): SessionSummary {
     const { createdAt, expiresAt, id, isNew, userId } = this
     return { id, isNew, userId, createdAt: createdAt.toISOString(), expiresAt: expiresAt.toISOString() }
+  }
+
+  #auth(): AuthRecord | null {
+    const { change, origin } = this.#read()
+    return authAfter(change, origin?.record.auth ?? null)
   }
 
   #authenticatedAt(): number | null {
@@ -213,16 +222,6 @@ export class SessionHandle<Data extends object> implements Session<Data> {
     }
     return this.#read()
   }
-}
-
-function checkUserId(userId: unknown): void {
-  const fits = typeof userId === 'string' && userId !== '' && userId.length <= maxUserIdLength
-  // Half a surrogate pair becomes another character in UTF-8, and one user might become another.
-  check(
-    fits && userId.isWellFormed(),
-    'userId',
-    `must be a well-formed string of 1 to ${maxUserIdLength} characters`,
-  )
 }
 
 /** An id that has been rotated away gives access for a while, but nothing that lasts: its holder may be a thief. */

@@ -60,7 +60,7 @@ test.each([...durationsLike, ...endless, 30, null, undefined])(
 
 test('a session lasts 24 hours without a visit and 14 days in all, unless told otherwise', () => {
   const unnamed = { renewEvery: Infinity, nist: null }
-  const limits = (idle: number, absolute: number) => ({ idle, absolute, ...unnamed })
+  const limits = (idle: number, absolute: number) => ({ idle, absolute, recordEvery: idle / 10, ...unnamed })
   expect(createLifetime({})).toEqual(limits(24 * hour, 14 * day))
   expect(createLifetime({ idle: '15m', absolute: '12h' })).toEqual(limits(15 * minute, 12 * hour))
   expect(createLifetime({ idle: '12h', absolute: '12h' })).toEqual(limits(12 * hour, 12 * hour))

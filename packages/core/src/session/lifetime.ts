@@ -6,7 +6,7 @@ export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`
 
 /** When sessions end. Core enforces both limits on the record, whatever cookie and store do (ASVS 7.3.1, 7.3.2). */
 export interface LifetimeOptions {
-  /** The longest pause between two visits (default `'24h'`, but not above `absolute`). A visit is recorded once a tenth of it has passed. */
+  /** The longest pause between two visits (default `'24h'`, but not above `absolute`). A visit is recorded once a tenth of it has passed, in a sealed session once half of it has. */
   readonly idle?: Duration
   /** The longest life in all, counted from the last login or else from the beginning (default `'14d'`). */
   readonly absolute?: Duration
@@ -36,6 +36,8 @@ export interface Limits {
 
 /** The options, checked. */
 export interface Lifetime extends Limits {
+  /** How long after a recorded visit the next one is recorded, in milliseconds. */
+  readonly recordEvery: number
   /** How long an id is used, in milliseconds; Infinity when as long as the session. */
   readonly renewEvery: number
   readonly nist: NistLevel | null
@@ -44,9 +46,6 @@ export interface Lifetime extends Limits {
 const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 const defaultIdle = 24 * milliseconds.h
-
-/** A visit is written when this part of the idle limit has passed since the last one was. */
-export const touchAfter = 0.1
 
 /** The milliseconds of a duration; throws `ERR_SESSION_CONFIG` naming the option when it is none. */
 export function parseDuration(duration: unknown, option: string): number {
@@ -61,8 +60,12 @@ export function parseDuration(duration: unknown, option: string): number {
   return span
 }
 
-/** Reads the options; throws `ERR_SESSION_CONFIG` for a time that could never be reached, or that the NIST level forbids. */
-export function createLifetime(options: LifetimeOptions): Lifetime {
+/**
+ * Reads the options; throws `ERR_SESSION_CONFIG` for a time that could never be reached, or that the NIST level forbids.
+ *
+ * @param touchAfter A visit is recorded when this part of the idle limit has passed since the last recorded one.
+ */
+export function createLifetime(options: LifetimeOptions, touchAfter = 0.1): Lifetime {
   const { absolute: longest = '14d', idle: pause, nist = null, renewEvery: term } = options
   const absolute = parseDuration(longest, 'lifetime.absolute')
   const idle = pause === undefined ? Math.min(defaultIdle, absolute) : parseDuration(pause, 'lifetime.idle')
@@ -84,7 +87,7 @@ export function createLifetime(options: LifetimeOptions): Lifetime {
     'lifetime.absolute',
     `is ${longest}, but at AAL3 it may be ${most} at most (NIST SP 800-63B-4 2.3.3, SHALL); shorten it, or build on nist.aal2`,
   )
-  return { idle, absolute, renewEvery, nist }
+  return { idle, absolute, recordEvery: idle * touchAfter, renewEvery, nist }
 }
 
 /** When the session ends unless it is visited again. */
@@ -93,8 +96,8 @@ export function deadlineOf(times: SessionTimes, { idle, absolute }: Limits): num
 }
 
 /** Whether this visit should be recorded: enough time has passed, and it would prolong the session. */
-export function touchIsDue(times: SessionTimes, lifetime: Limits, now: number): boolean {
-  if (now - times.seenAt < lifetime.idle * touchAfter) return false
+export function touchIsDue(times: SessionTimes, lifetime: Lifetime, now: number): boolean {
+  if (now - times.seenAt < lifetime.recordEvery) return false
   return deadlineOf({ ...times, seenAt: now }, lifetime) > deadlineOf(times, lifetime)
 }
 

@@ -15,7 +15,7 @@ test.each([
 ])(
   'NIST-2.1.3 NIST-2.2.3 NIST-2.3.3 the preset has the limits of its clause, %s, and renews nothing unasked',
   (_, preset, limits) => {
-    expect(createLifetime(preset)).toEqual({ ...limits, renewEvery: Infinity })
+    expect(createLifetime(preset)).toEqual({ ...limits, recordEvery: limits.idle / 10, renewEvery: Infinity })
   },
 )
 

@@ -27,6 +27,8 @@ export interface Session<Data extends object = SessionData> {
   readonly authenticatedAt: Date | null
   /** How the user is known, as it holds now; null when nobody is signed in. */
   readonly authentication: Authentication | null
+  /** Names the session in its user's list, whatever its id; not a credential. Null while nobody is signed in. */
+  readonly handle: string | null
   /** Who acts as the user, after `actAs`; null when the user is who they are. */
   readonly actor: string | null
   /** When the session ends unless another request comes: the nearer of its idle and absolute limits. */

@@ -1,7 +1,7 @@
 import type { SessionId } from '../crypto/token.ts'
 import type { AuthChange } from './authentication.ts'
 import type { SessionRecord } from './record.ts'
-import { noValues, WorkingCopy } from './values.ts'
+import { noValues, WorkingCopy, type Values } from './values.ts'
 
 /** A live record, where and how it was found. */
 export interface LiveRecord {
@@ -12,12 +12,24 @@ export interface LiveRecord {
   readonly migrated: boolean
 }
 
+/** A session of another library, as it is taken over. */
+export interface ImportedSession {
+  readonly library: string
+  /** What stood in its cookie; null when that tells nobody apart. */
+  readonly credential: string | null
+  readonly values: Values
+  /** The login of whoever was signed in there. */
+  readonly login: AuthChange | null
+}
+
 /** What one request knows of its session and wants of it; the manager reads it at commit. */
 export interface SessionState {
   /** What was loaded; null for a new session, and after `destroy`. */
   origin: LiveRecord | null
   /** What `destroy` ended. */
   ended: LiveRecord | null
+  /** What a new session takes over from another library. */
+  imported: ImportedSession | null
   working: WorkingCopy
   /** How this request changes who is signed in. */
   change: AuthChange | null
@@ -27,6 +39,8 @@ export interface SessionState {
   /** The id that a new record is going to get, from when something has been bound to it. */
   nextId: SessionId | null
   destroy: boolean
+  /** Whether the record comes from a snapshot, so that only what the handler changes is worth a call of the store. */
+  readonly cached: boolean
   /** Whether the cookie named an id that a rotation has replaced, and that is still in its grace window. */
   readonly viaGrace: boolean
   /** Whether the handler looked at the session at all: then the response depends on the cookie. */
@@ -38,8 +52,14 @@ export interface SessionState {
 }
 
 /** The state of a request that found this record, or none. */
-export function createSessionState(origin: LiveRecord | null, now: number, viaGrace = false): SessionState {
+export function createSessionState(
+  origin: LiveRecord | null,
+  now: number,
+  viaGrace = false,
+  cached = false,
+): SessionState {
   const working = new WorkingCopy(origin?.record.values ?? noValues)
+  const found = { origin, ended: null, imported: null, working, viaGrace, cached }
   const intent = { change: null, rotate: false, renewable: false, nextId: null, destroy: false }
-  return { origin, ended: null, working, ...intent, viaGrace, accessed: false, sealed: false, now }
+  return { ...found, ...intent, accessed: false, sealed: false, now }
 }

@@ -1,0 +1,165 @@
+import type { CommitOptions, Session, SessionEvent, SessionManager } from '@coatcheck/core'
+import {
+  createCookieSessionManager,
+  revocationStore,
+  type CookieSessionManagerOptions,
+  type Revocation,
+} from '@coatcheck/core/cookie-session'
+import { memoryStore, type MemoryStore } from '@coatcheck/core/memory-store'
+import { Browser } from './browser.ts'
+import { secret, type Goods, type Visit } from './cloakroom.ts'
+import { countingStore, type CountingStore } from './counting-store.ts'
+
+/** What one visit led to. */
+export interface SealedVisit<Value> extends Visit<Value> {
+  /** All `Set-Cookie` fields, in order. */
+  readonly setCookies: readonly string[]
+}
+
+/** A manager of sealed sessions, with a clock that only the test turns, and a counted store for what has ended. */
+export interface SealedCloakroom<Data extends object> {
+  readonly sessions: SessionManager<Data>
+  /** What has ended; the manager asks it unless it was opened with `revocation: 'none'`. */
+  readonly revocation: Revocation
+  readonly store: CountingStore
+  /** The store behind the counter. */
+  readonly memory: MemoryStore
+  /** All events so far, those of the revocation included. */
+  readonly events: SessionEvent[]
+  readonly now: () => number
+  /** Lets time pass. */
+  wait(milliseconds: number): void
+  /** Another manager with the same clock and the same revocation. */
+  reopen<Other extends object = Data>(
+    options: Partial<CookieSessionManagerOptions<Other>>,
+  ): SealedCloakroom<Other>
+  /** One request from load to commit; the browser takes the cookies. */
+  visit<Value>(
+    browser: Browser,
+    handler: (session: Session<Data>) => Value | Promise<Value>,
+    request?: Request,
+  ): Promise<SealedVisit<Value>>
+  /** The first half of a visit, for requests that run in parallel. */
+  load(browser: Browser): Promise<Session<Data>>
+  /** The second half. */
+  commit(browser: Browser, session: Session<Data>, options?: CommitOptions): Promise<SealedVisit<null>>
+  /** A new visitor who has a session. */
+  welcome(handler?: (session: Session<Data>) => void): Promise<Browser>
+}
+
+interface Clock {
+  time: number
+}
+
+/** What rooms share that were made of one another. */
+interface Cellar {
+  readonly clock: Clock
+  readonly memory: MemoryStore
+  readonly store: CountingStore
+  readonly events: SessionEvent[]
+  readonly revocation: Revocation
+}
+
+function dig(wrap: (memory: MemoryStore) => MemoryStore = (memory) => memory): Cellar {
+  const clock = { time: Date.UTC(2026, 10, 21, 9, 30) }
+  const now = (): number => clock.time
+  const memory = memoryStore({ now })
+  const store = countingStore(wrap(memory))
+  const events: SessionEvent[] = []
+  const onEvent = (event: SessionEvent): void => void events.push(event)
+  // Longer than any lifetime of the tests.
+  return {
+    clock,
+    memory,
+    store,
+    events,
+    revocation: revocationStore(store, { keepFor: '60d', now, onEvent }),
+  }
+}
+
+export function openSealed<Data extends object = Goods>(
+  options: Partial<CookieSessionManagerOptions<Data>> = {},
+  cellar: Cellar = dig(),
+): SealedCloakroom<Data> {
+  const { clock, events, memory, revocation, store } = cellar
+  const now = (): number => clock.time
+  const sessions = createCookieSessionManager<Data>({
+    secrets: [secret],
+    revocation,
+    now,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+
+  /** Runs a step and gives what it did beside its result. */
+  async function observed<Value>(
+    step: () => Promise<{ value: Value; response: Response }>,
+  ): Promise<SealedVisit<Value>> {
+    store.takeCalls()
+    const before = events.length
+    const { value, response } = await step()
+    const setCookies = response.headers.getSetCookie()
+    const seen = { calls: store.takeCalls(), events: events.slice(before) }
+    return { value, response, setCookies, setCookie: setCookies[0] ?? null, ...seen }
+  }
+
+  const room: SealedCloakroom<Data> = {
+    sessions,
+    revocation,
+    store,
+    memory,
+    events,
+    now,
+    wait: (milliseconds) => {
+      clock.time += milliseconds
+    },
+    reopen: (more) => openSealed(more, cellar),
+    visit: (browser, handler, request = browser.request()) =>
+      observed(async () => {
+        const results: Awaited<ReturnType<typeof handler>>[] = []
+        const response = await sessions.handle(request, async (session) => {
+          results.push(await handler(session))
+          return new Response('Welcome')
+        })
+        return { value: results[0]!, response: browser.receive(response) }
+      }),
+    load: (browser) => sessions.load(browser.request()),
+    commit: (browser, session, about) =>
+      observed(async () => {
+        const response = new Response('Welcome')
+        const headers = await sessions.commit(session, about)
+        headers.applyTo(response.headers)
+        return { value: null, response: browser.receive(response) }
+      }),
+    async welcome(handler = (session) => session.login('ann')) {
+      const browser = new Browser()
+      await room.visit(browser, handler)
+      return browser
+    },
+  }
+  return room
+}
+
+/** A room whose revocation is kept in this wrapping of a memory store. */
+export function openSealedOver(wrap: (memory: MemoryStore) => MemoryStore): SealedCloakroom<Goods> {
+  return openSealed({}, dig(wrap))
+}
+
+/** The names and values of a browser's cookies. */
+export function jarOf(browser: Browser): Map<string, string> {
+  const pairs = (browser.cookie ?? '').split('; ').filter((pair) => pair !== '')
+  return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]))
+}
+
+/** Who is signed in for this browser, without a visit. */
+export async function userOf<Data extends object>(
+  room: SealedCloakroom<Data>,
+  browser: Browser,
+): Promise<string | null> {
+  return (await room.load(browser)).userId
+}
+
+/** A browser with these cookies. */
+export function browserWith(cookies: Iterable<readonly [name: string, value: string]>): Browser {
+  return new Browser('https://shop.test', cookies)
+}
