@@ -1,0 +1,75 @@
+import type { Plan } from './plan.ts'
+import { rowOf, type InProcessRow } from './results.ts'
+import { scenarios, type Scenario } from './scenarios.ts'
+import { quantile } from './statistics.ts'
+import { startSubject, type SubjectChild } from './subject-child.ts'
+import { localSubjects } from './subjects/index.ts'
+import type { Host, Subject } from './subjects/subject.ts'
+
+/** Measures each subject without a network, host by host; within a scenario, round by round in another order. */
+export async function measureInProcess(plan: Plan): Promise<InProcessRow[]> {
+  const rows: InProcessRow[] = []
+  for (const [host, subjects] of byHost(localSubjects.filter((subject) => plan.chosen(subject)))) {
+    plan.say(`in process, ${host}: ${subjects.map(({ name }) => name).join(', ')}`)
+    const children = await startAll(subjects)
+    // The first scenario is not to pay for what every process compiles once.
+    const long = { ...plan.pace, warmUp: 4 * plan.pace.warmUp }
+    for (const child of children) await child.prepare('read', long)
+    for (const scenario of scenarios) {
+      rows.push(
+        ...(await measureScenario(
+          plan,
+          scenario,
+          children.filter((child) => applies(scenario, child.subject)),
+        )),
+      )
+    }
+    for (const child of children) child.end()
+  }
+  return rows
+}
+
+/** The subjects of each host; a host of which nothing but its floor is left falls away. */
+export function byHost(subjects: readonly Subject[]): [Host, Subject[]][] {
+  const hosts = Map.groupBy(subjects, ({ host }) => host)
+  return [...hosts].filter(([, own]) => own.some(({ role }) => role !== 'floor'))
+}
+
+/** Cookies that hold the session are in no cache: cold or not, they cost the same. */
+export function applies({ cookies }: Scenario, { keeps }: Subject): boolean {
+  return cookies !== 'cold' || keeps !== 'cookie'
+}
+
+async function startAll(subjects: readonly Subject[]): Promise<SubjectChild[]> {
+  const children: SubjectChild[] = []
+  for (const subject of subjects) children.push(await startSubject(subject, 'local', 'calls'))
+  return children
+}
+
+async function measureScenario(
+  plan: Plan,
+  { name }: Scenario,
+  children: readonly SubjectChild[],
+): Promise<InProcessRow[]> {
+  const entries = []
+  for (const child of children) {
+    const { count, visitors } = await child.prepare(name, plan.pace)
+    entries.push({ child, count, visitors, cpu: [] as number[], alone: [] as number[][] })
+  }
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const { alone, child, count, cpu } of plan.shuffle(entries)) {
+      await child.ready(name, count)
+      cpu.push(await child.run(name, count))
+      await child.ready(name, plan.alone)
+      alone.push(await child.oneByOne(name, plan.alone, plan.pace.round))
+    }
+  }
+  return entries.map(({ alone, child, cpu, visitors }) => ({
+    ...rowOf(child.subject),
+    scenario: name,
+    cpu,
+    p50: alone.map((times) => quantile(times, 0.5)),
+    p99: quantile(alone.flat(), 0.99),
+    visitors,
+  }))
+}

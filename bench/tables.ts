@@ -1,0 +1,153 @@
+// Results as tables of Markdown.
+import type { InProcessRow, MemoryRow, PartRows, RedisRow, WireRow, WorkerdRow } from './results.ts'
+import { differences, quantile, spreadOf, type Spread } from './statistics.ts'
+import { addedOf, isMet, type Target } from './targets.ts'
+
+/** A number as exact as it is worth: 3 digits. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '?'
+  const size = Math.abs(value)
+  return value.toLocaleString('en', { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 2 })
+}
+
+/** The ratios that have to hold. */
+export function targetTable(targets: readonly Target[]): string {
+  const rows = targets.map((target) => {
+    const { against, direction, host, limit, measured, row, unit } = target
+    const name = against === '' ? row : `${row} / ${against}`
+    return [
+      host,
+      name,
+      withSpread(measured),
+      `${direction} ${limit} ${unit}`,
+      isMet(target) ? 'yes' : '**no**',
+    ]
+  })
+  return table(['host', 'row', 'measured', 'target', 'met'], rows)
+}
+
+/** Added processor time of each subject of one host, a column for each scenario. */
+export function inProcessTable(rows: readonly InProcessRow[]): string {
+  return pivot(rows, (row) =>
+    row.role === 'floor'
+      ? `_${short(quantile(row.cpu, 0.5))}_`
+      : withSpread(spreadOf(addedOf(rows, row) ?? [])),
+  )
+}
+
+/** How long a request takes that is alone. */
+export function aloneTable(rows: readonly InProcessRow[]): string {
+  return pivot(rows, ({ p50, p99 }) => `${short(quantile(p50, 0.5))} / ${short(p99)}`)
+}
+
+/** What the sockets show, a line for each subject and scenario. */
+export function wireTable(rows: readonly WireRow[]): string {
+  const lines = [...new Set(rows.map(({ scenario }) => scenario))].flatMap((scenario) =>
+    rows
+      .filter((row) => row.scenario === scenario)
+      .map((row) => {
+        const floor = rows.find((other) => other.role === 'floor' && other.scenario === scenario)
+        const share = floor && quantile(row.perSecond, 0.5) / quantile(floor.perSecond, 0.5)
+        const latency = [row.p50, row.p99].map((values) => short(quantile(values, 0.5) / 1000)).join(' / ')
+        const added = addedOf(rows, row) ?? []
+        const cpu = row.role === 'floor' ? `_${short(quantile(row.cpu, 0.5))}_` : withSpread(spreadOf(added))
+        const perSecond = `${short(quantile(row.perSecond, 0.5))} (${share === undefined ? '?' : short(share)})`
+        return [scenario, named(row), cpu, perSecond, latency]
+      }),
+  )
+  return table(['scenario', 'subject', 'added µs', 'requests/s (of bare)', 'p50 / p99 ms'], lines)
+}
+
+/** Commands per request. */
+export function commandTable(rows: readonly RedisRow[]): string {
+  const text = ({ commands }: RedisRow): string =>
+    Object.entries(commands)
+      .map(([name, calls]) => (calls === 1 ? name.toUpperCase() : `${short(calls)} ${name.toUpperCase()}`))
+      .join(' + ') || '0'
+  const hosts = [...new Set(rows.map(({ host }) => host))]
+  return hosts
+    .map(
+      (host) =>
+        `On ${host}:\n\n${pivot(
+          rows.filter((row) => row.host === host),
+          text,
+        )}`,
+    )
+    .join('\n\n')
+}
+
+/** What sessions take in the memory of one process. */
+export function memoryTable(rows: readonly MemoryRow[]): string {
+  const head = [
+    'store',
+    'sessions',
+    'bytes each',
+    'set µs',
+    'get µs',
+    'sweep ms',
+    'longest pause ms: sweeping',
+    'serving',
+  ]
+  const lines = rows.map((row) => [
+    row.store,
+    row.sessions.toLocaleString('en'),
+    ...[row.bytesPerSession, row.set, row.get, row.sweep, row.longestPause, row.longestPauseOfVisits].map(
+      short,
+    ),
+  ])
+  return table(head, lines)
+}
+
+/** Wall clock over the floor in workerd. */
+export function workerdTable(rows: readonly WorkerdRow[]): string {
+  return pivot(rows, (row) => {
+    const floor = rows.find((other) => other.role === 'floor' && other.scenario === row.scenario)
+    if (row.role === 'floor' || floor === undefined) return `_${short(quantile(row.wall, 0.5))}_`
+    return withSpread(spreadOf(differences(row.wall, floor.wall)))
+  })
+}
+
+/** The load on Redis of one host after the other. */
+export function redisTables({ commands, load }: PartRows['redis']): string {
+  const hosts = [...new Set(load.map(({ host }) => host))]
+  const loads = hosts.map((host) => `On ${host}:\n\n${wireTable(load.filter((row) => row.host === host))}`)
+  return [...loads, 'Commands that one request sends, counted by the server:', commandTable(commands)].join(
+    '\n\n',
+  )
+}
+
+interface Named {
+  readonly name: string
+  readonly role: string
+  readonly scenario: string
+}
+
+function pivot<Row extends Named>(rows: readonly Row[], cell: (row: Row) => string): string {
+  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))]
+  const names = [...new Set(rows.map(({ name }) => name))]
+  const lines = names.map((name) => {
+    const own = rows.filter((row) => row.name === name)
+    const cells = scenarios.map((scenario) => {
+      const found = own.find((row) => row.scenario === scenario)
+      return found === undefined ? '' : cell(found)
+    })
+    return [named(own[0]!), ...cells]
+  })
+  return table(['subject', ...scenarios], lines)
+}
+
+function named({ name, role }: { name: string; role: string }): string {
+  if (role === 'coatcheck') return `**${name}**`
+  return role === 'peer' ? name : `_${name}_`
+}
+
+function withSpread({ high, low, median }: Spread): string {
+  if (low === median && high === median) return short(median)
+  return `${short(median)} (${short(low)} to ${short(high)})`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rule = head.map((_, at) => (at === 0 ? '---' : '---:'))
+  return [line(head), line(rule), ...rows.map(line)].join('\n')
+}
