@@ -69,7 +69,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
     },
 
     async end({ handle, id, version }) {
-      noteEnds(store)
+      noteEnds()
       if (await guarded.compareAndSet(id, null, version)) return true
       let at = id
       for (let attempt = 0; attempt < maxAttempts;) {
@@ -85,7 +85,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
     },
 
     endAll(userId) {
-      noteEnds(store)
+      noteEnds()
       return guard(onEvent, 'delete', () => store.deleteByUser(userId), 'deleteByUser')
     },
   }

@@ -7,7 +7,7 @@ import { StepUpError } from '../session/authentication.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import { decodeSealed, encodeSealed } from '../session/sealed-record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import { endsIn } from '../store/recent-ends.ts'
+import { recentEnds } from '../store/recent-ends.ts'
 import { isAtomic } from '../store/store.ts'
 import type { Backend, Kept } from './backend.ts'
 import { changesId, mayRenew, type Plan } from './plan.ts'
@@ -27,7 +27,7 @@ export interface SnapshotTrace {
   /** Whether the request had a snapshot, of whatever worth, and its further parts. */
   readonly isPresent: boolean
   readonly parts: readonly number[]
-  /** How often sessions of this store had been ended from outside. */
+  /** How often sessions had been ended from outside. */
   readonly ends: number
 }
 
@@ -99,7 +99,7 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
 
   /** Whether the session has ended since it was loaded, where this process has had a part in ending any. */
   async function hasEnded({ id }: LiveRecord, trace: SnapshotTrace): Promise<boolean> {
-    return endsIn(store) !== trace.ends && (await records.follow(id)) === null
+    return recentEnds() !== trace.ends && (await records.follow(id)) === null
   }
 
   /**
@@ -137,7 +137,7 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
       const credential = await stored.identify(header, kind)
       const { isPresent, parts, values } = carriers[kind].cookie.read(header)
       const { id } = credential
-      const before = { id, askedAt: now(), isPresent, parts, ends: endsIn(store) }
+      const before = { id, askedAt: now(), isPresent, parts, ends: recentEnds() }
       const live = id === null || fresh ? null : await unsealed(values, id, kind)
       const trace = { ...before, served: live !== null }
       if (id === null || live === null) return { ...(await stored.find(credential)), trace }

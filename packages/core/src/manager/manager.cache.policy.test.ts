@@ -20,6 +20,7 @@ describe('the option', () => {
     ['a number', { for: 60 }, 'cache.for is 60'],
     ['no unit', { for: '60' }, 'cache.for is 60'],
     ['zero', { for: '0s' }, 'cache.for is 0s'],
+    ['below a second', { for: '0.9s' }, "cache.for must be at least '1s'"],
     ['negative', { for: '-1m' }, 'cache.for is -1m'],
     ['garbage', { for: 'a minute' }, 'cache.for is a minute'],
     [

@@ -80,6 +80,7 @@ function checkMaxSessions(maxSessions: MaxSessions | null, store: Store): void {
 function readCache(cache: CacheOptions, { lifetime }: Policy): number {
   checkNames(cache, 'cache', knownOfCache)
   const span = parseDuration(cache.for, 'cache.for')
+  check(span >= 1000, 'cache.for', "must be at least '1s': browsers count in seconds")
   // Visits are recorded when the store is asked, which must be often enough to keep the session alive.
   check(span <= lifetime.idle / 2, 'cache.for', 'must be at most half of lifetime.idle')
   return span

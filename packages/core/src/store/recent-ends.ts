@@ -1,11 +1,11 @@
-const counts = new WeakMap<object, number>()
+let count = 0
 
-/** Notes that sessions in this store were ended from outside of their requests. */
-export function noteEnds(store: object): void {
-  counts.set(store, endsIn(store) + 1)
+/** Notes that sessions were ended from outside of their requests, in whatever store: it may be known by several objects. */
+export function noteEnds(): void {
+  count++
 }
 
-/** How often that has happened in this process: who sees the number change must not trust a snapshot. */
-export function endsIn(store: object): number {
-  return counts.get(store) ?? 0
+/** How often that has happened in this process: who sees the number change must not trust what was read before. */
+export function recentEnds(): number {
+  return count
 }
