@@ -77,7 +77,8 @@ export function createKeyring(
     return entry.key
   }
   // Outside of requests, the clock of Cloudflare's Workers stands at 0: there the first signature finds out.
-  if (now() !== 0) signer()
+  const isScheduled = ring.some(({ from, until }) => from !== -Infinity || until !== Infinity)
+  if (isScheduled && now() !== 0) signer()
   keys.clear()
   for (const { secret, key } of ring) keys.set(secret, key)
 
