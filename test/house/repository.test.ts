@@ -6,7 +6,10 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What git has, and what the next commit would add. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root })
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  maxBuffer: 2 ** 26,
+})
   .toString()
   .split('\n')
   .filter((path) => path !== '' && !/\.(png|ico|woff2?)$/.test(path))
