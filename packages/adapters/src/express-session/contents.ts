@@ -1,29 +1,45 @@
-import type { Cookie } from './cookie.ts'
+import type { Cookie, CookieData } from './cookie.ts'
 import { restoreCookie, type SessionRecord } from './store.ts'
 
 /** The values of a session as JSON texts, by key; without the cookie. */
 export type Contents = ReadonlyMap<string, string>
 
+const nothing: Contents = new Map()
+
 /** What a session holds now. Throws a `TypeError` that names the key whose value JSON cannot hold. */
 export function contentsOf(session: object): Contents {
-  const contents = new Map<string, string>()
-  for (const [key, value] of Object.entries(session)) {
-    const text = key === 'cookie' ? undefined : textOf(key, value)
-    if (text !== undefined) contents.set(key, text)
+  let contents: Map<string, string> | null = null
+  for (const key of Object.keys(session)) {
+    const text = key === 'cookie' ? undefined : textOf(key, (session as Record<string, unknown>)[key])
+    if (text !== undefined) (contents ??= new Map()).set(key, text)
   }
-  return contents
+  return contents ?? nothing
 }
 
 /** Whether two sessions hold the same. */
 export function isSame(one: Contents, other: Contents): boolean {
+  if (one === other) return true
   if (one.size !== other.size) return false
   for (const [key, text] of one) if (other.get(key) !== text) return false
   return true
 }
 
-/** What a cookie is set to, but for when it ends: each visit changes that. */
-export function settingsOf(cookie: Cookie): string {
-  return JSON.stringify({ ...cookie.data, expires: null })
+const settings = [
+  'originalMaxAge',
+  'partitioned',
+  'priority',
+  'secure',
+  'httpOnly',
+  'domain',
+  'path',
+  'sameSite',
+] as const satisfies readonly (keyof CookieData)[]
+
+/** Whether two cookies are set to the same, but for when they end: each visit changes that. */
+export function isSetAlike(one: Partial<CookieData>, other: Partial<CookieData>): boolean {
+  return settings.every(
+    (name) => one[name] === other[name] || JSON.stringify(one[name]) === JSON.stringify(other[name]),
+  )
 }
 
 /**

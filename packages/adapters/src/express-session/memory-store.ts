@@ -36,35 +36,26 @@ export const MemoryStore: MemoryStoreConstructor = function MemoryStore(this: Me
   forgetAll(this)
 } as MemoryStoreConstructor
 
-Object.setPrototypeOf(MemoryStore.prototype, Store.prototype)
-Object.assign(MemoryStore.prototype, {
+const methods = {
   get(this: MemoryStore, sid: string, callback: StoreCallback<SessionRecord>): void {
-    setImmediate(callback, null, read(this, sid))
+    setImmediate(callback, null, readNow(this, sid))
   },
   set(this: MemoryStore, sid: string, session: SessionRecord, callback?: StoreCallback): void {
-    let text: string
     try {
-      text = JSON.stringify(session)
+      writeNow(this, sid, session)
     } catch (error) {
       if (callback === undefined) throw error
       setImmediate(callback, error)
       return
     }
-    this.sessions[sid] = text
-    noteDeadline(this, sid, session)
-    sweep(this)
     if (callback) setImmediate(callback)
   },
   destroy(this: MemoryStore, sid: string, callback?: StoreCallback): void {
-    remove(this, sid)
+    removeNow(this, sid)
     if (callback) setImmediate(callback)
   },
   touch(this: MemoryStore, sid: string, session: SessionRecord, callback?: StoreCallback): void {
-    const record = read(this, sid)
-    if (record !== undefined) {
-      this.sessions[sid] = JSON.stringify({ ...record, cookie: session.cookie })
-      noteDeadline(this, sid, session)
-    }
+    touchNow(this, sid, session)
     if (callback) setImmediate(callback)
   },
   all(this: MemoryStore, callback: StoreCallback<Record<string, SessionRecord>>): void {
@@ -78,7 +69,55 @@ Object.assign(MemoryStore.prototype, {
     forgetAll(this)
     if (callback) setImmediate(callback)
   },
-})
+}
+
+Object.setPrototypeOf(MemoryStore.prototype, Store.prototype)
+Object.assign(MemoryStore.prototype, methods)
+
+/** Whether a store is one of these and nobody has put a method in the place of those that read and write. */
+export function isUnaltered(store: object): store is MemoryStore {
+  if (!(store instanceof MemoryStore)) return false
+  const { destroy, get, set, touch } = store
+  return get === methods.get && set === methods.set && touch === methods.touch && destroy === methods.destroy
+}
+
+/** What `get` calls back with. */
+export function readNow(store: MemoryStore, sid: string): SessionRecord | undefined {
+  const text = store.sessions[sid]
+  if (!text) return undefined
+  const record = JSON.parse(text) as SessionRecord
+  if (!(deadlineOf(record) <= Date.now())) return record
+  removeNow(store, sid)
+  return undefined
+}
+
+/** What `set` does. Throws a `TypeError` when JSON cannot hold the record. */
+export function writeNow(store: MemoryStore, sid: string, record: SessionRecord): void {
+  store.sessions[sid] = JSON.stringify(record)
+  noteDeadline(store, sid, record)
+  sweep(store)
+}
+
+/** What `touch` does. @returns Whether there is such a record. */
+export function touchNow(store: MemoryStore, sid: string, session: SessionRecord): boolean {
+  // A cookie that ends with the browser is as it was, and stands first in what a session writes.
+  if (session.cookie.expires == null && startsWithCookie(store.sessions[sid], session)) return true
+  const record = readNow(store, sid)
+  if (record === undefined) return false
+  store.sessions[sid] = JSON.stringify({ ...record, cookie: session.cookie })
+  noteDeadline(store, sid, session)
+  return true
+}
+
+function startsWithCookie(text: string | undefined, { cookie }: SessionRecord): boolean {
+  return text?.startsWith(JSON.stringify({ cookie }).slice(0, -1)) === true
+}
+
+/** What `destroy` does. */
+export function removeNow(store: MemoryStore, sid: string): void {
+  delete store.sessions[sid]
+  deadlinesByStore.get(store)?.byId.delete(sid)
+}
 
 function forgetAll(store: MemoryStore): void {
   const byId = new Map<string, number>()
@@ -87,27 +126,13 @@ function forgetAll(store: MemoryStore): void {
   deadlinesByStore.set(store, { byId, sweeper: byId.entries() })
 }
 
-function read(store: MemoryStore, sid: string): SessionRecord | undefined {
-  const text = store.sessions[sid]
-  if (!text) return undefined
-  const record = JSON.parse(text) as SessionRecord
-  if (!(deadlineOf(record) <= Date.now())) return record
-  remove(store, sid)
-  return undefined
-}
-
 function readAll(store: MemoryStore): Record<string, SessionRecord> {
   const records = Object.create(null) as Record<string, SessionRecord>
   for (const sid of Object.keys(store.sessions)) {
-    const record = read(store, sid)
+    const record = readNow(store, sid)
     if (record !== undefined) records[sid] = record
   }
   return records
-}
-
-function remove(store: MemoryStore, sid: string): void {
-  delete store.sessions[sid]
-  deadlinesByStore.get(store)?.byId.delete(sid)
 }
 
 function noteDeadline(store: MemoryStore, sid: string, session: SessionRecord): void {
@@ -132,6 +157,6 @@ function sweep(store: MemoryStore): void {
       return
     }
     const [sid, deadline] = next.value
-    if (deadline <= Date.now()) remove(store, sid)
+    if (deadline <= Date.now()) removeNow(store, sid)
   }
 }

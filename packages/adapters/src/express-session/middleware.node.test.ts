@@ -118,9 +118,39 @@ describe('the next handler', () => {
 test('what the next handler throws is an uncaught exception, whatever the store would make of it', async () => {
   const caught = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve))
   const req = request({ headers: { cookie } })
-  middlewareOf()(req, new ServerResponse(req), () => raise(failure))
+  const store = storeWith((_, done) => done(null, null))
+  middlewareOf({ store })(req, new ServerResponse(req), () => raise(failure))
   expect(await caught).toBe(failure)
   process.setUncaughtExceptionCaptureCallback(null)
+})
+
+test('over a store in memory the request goes on at once, and what the next handler throws goes to the caller', () => {
+  const store = new MemoryStore()
+  store.set('sid', { cookie: {}, views: 1 })
+  const req = request({ headers: { cookie } })
+  const next = vi.fn(() => raise(failure))
+  expect(() => middlewareOf({ store })(req, new ServerResponse(req), next)).toThrow(failure)
+  expect(next).toHaveBeenCalledTimes(1)
+  expect(req.session).toMatchObject({ id: 'sid', views: 1 })
+})
+
+test.for<[string, (store: MemoryStore) => ExpressStore]>([
+  ['at once', (store) => store],
+  ['later', (store) => Object.assign(store, { get: store.get.bind(store) })],
+])('a session that is not there does not hide the next that is named: %s', async ([, as]) => {
+  const store = new MemoryStore()
+  store.set('sid', { cookie: {}, views: 1 })
+  const planted = `connect.sid=${encodeURIComponent(`s:${sign('planted', secret)}`)}`
+  const req = request({ headers: { cookie: `${planted}; ${cookie}` } })
+  expect(await pass(req, middlewareOf({ store: as(store) }))).toEqual([[]])
+  expect(req.session).toMatchObject({ id: 'sid', views: 1 })
+})
+
+test('a record that is no JSON goes to the error handlers', async () => {
+  const store = new MemoryStore()
+  store.sessions['sid'] = '{'
+  const calls = await pass(request({ headers: { cookie } }), middlewareOf({ store }))
+  expect(calls).toEqual([[expect.any(SyntaxError)]])
 })
 
 describe('one store under two middlewares', () => {

@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { gateResponse } from '../frameworks/response-gate.ts'
+import { gateResponse, type ResponseHooks } from '../frameworks/response-gate.ts'
 import type { CookieOptions } from './cookie.ts'
+import { using, type Maybe } from './maybe.ts'
 import type { Policy } from './options.ts'
-import { readRecord, recordKeeperOf } from './record-keeper.ts'
+import { recordKeeperOf } from './record-keeper.ts'
 import { reporterOf } from './report.ts'
 import { pathMatches, pathOf, type SessionedRequest } from './request.ts'
 import { presentedIds } from './presented.ts'
 import type { Secret, SignedId } from './signature.ts'
 import { isSessionRecord, type SessionRecord } from './store.ts'
-import { createVisit } from './visit.ts'
+import { Visit } from './visit.ts'
 
 /** Hands the request on: to the next middleware, or with an error to the error handlers. */
 export type Next = (error?: unknown) => void
@@ -17,7 +18,11 @@ export type Next = (error?: unknown) => void
 export type SessionMiddleware = (req: IncomingMessage, res: ServerResponse, next: Next) => void
 
 /** Which middleware gives a request its new session, where one store serves several. */
-const generators = new WeakMap<SessionedRequest, () => void>()
+const visitOf: unique symbol = Symbol('coatcheck.visit')
+
+interface PassedRequest extends SessionedRequest {
+  [visitOf]?: Visit
+}
 
 /** The session that a request names, and its record if there is one. */
 interface Found {
@@ -33,22 +38,23 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
 
   // Another middleware, perhaps of express-session itself, may share the store.
   const { generate: others } = store
-  store.generate = (req: SessionedRequest) => {
-    const generate = generators.get(req) ?? others?.bind(store, req)
-    if (generate === undefined) throw new TypeError('This request has not passed the session middleware.')
-    generate()
+  store.generate = (req: PassedRequest) => {
+    const visit = req[visitOf]
+    if (visit !== undefined) return visit.generate()
+    if (others === undefined) throw new TypeError('This request has not passed the session middleware.')
+    others.call(store, req)
   }
 
   /** The first session that is named and there; a planted cookie must not hide the real one. */
-  async function find(candidates: readonly SignedId[]): Promise<Found> {
-    for (const presented of candidates) {
-      const record = await readRecord(store, presented.sid)
-      if (isSessionRecord(record)) return { presented, record }
-    }
-    return { presented: candidates[0] ?? null, record: null }
+  function find(candidates: readonly SignedId[], index = 0): Maybe<Found> {
+    const presented = candidates[index]
+    if (presented === undefined) return { presented: candidates[0] ?? null, record: null }
+    return using(keeper.peek(presented.sid), (record) =>
+      isSessionRecord(record) ? { presented, record } : find(candidates, index + 1),
+    )
   }
 
-  return function session(req: SessionedRequest, res, next) {
+  return function session(req: PassedRequest, res, next) {
     if (req.session) return next()
     let cookie: CookieOptions
     try {
@@ -61,18 +67,9 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
     const [secret] = secrets
     if (secret === undefined) return next(new Error('secret option required for sessions'))
     req.sessionStore = store
-    const candidates = presentedIds(req, policy, secrets)
 
     const begin = ({ presented, record }: Found): void => {
-      const visit = createVisit(req, {
-        cookie,
-        keeper,
-        policy,
-        presented,
-        report,
-        secret,
-        status: () => res.statusCode,
-      })
+      const visit = new Visit(req, res, { cookie, keeper, policy, presented, report, secret })
       try {
         if (presented === null || record === null) visit.generate()
         else visit.inflate(presented.sid, record)
@@ -80,20 +77,32 @@ export function createMiddleware(policy: Policy): SessionMiddleware {
         // A function among the options threw.
         return next(error)
       }
-      generators.set(req, visit.generate)
-      const { beforeEnd } = visit
-      // Mounted behind something that streams, it comes too late for a cookie; what is there can still be saved.
-      const beforeHead = res.headersSent ? beforeEnd : visit.beforeHead
-      gateResponse(res, { beforeHead, beforeEnd, onFailure: next })
+      req[visitOf] = visit
+      gateResponse(res, new Hooks(visit, res.headersSent, next))
       next()
     }
 
-    if (candidates.length === 0) return begin({ presented: null, record: null })
+    const found = find(presentedIds(req, policy, secrets))
+    if (!(found instanceof Promise)) return begin(found)
     // On the next tick, out of the promise: what the handlers throw is an uncaught exception, as in express-session.
-    find(candidates).then(
+    found.then(
       (found) => process.nextTick(begin, found),
       (error: unknown) => process.nextTick(next, error),
     )
+  }
+}
+
+/** What the gate calls; by a constructor, as the visit. */
+class Hooks implements ResponseHooks {
+  readonly beforeHead: ResponseHooks['beforeHead']
+  readonly beforeEnd: Visit['beforeEnd']
+  readonly onFailure: Next
+
+  /** @param late Mounted behind something that streams, it comes too late for a cookie; what is there can still be saved. */
+  constructor({ beforeEnd, beforeHead }: Visit, late: boolean, next: Next) {
+    this.beforeHead = late ? beforeEnd : beforeHead
+    this.beforeEnd = beforeEnd
+    this.onFailure = next
   }
 }
 

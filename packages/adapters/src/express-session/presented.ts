@@ -5,13 +5,16 @@ import { readSessionIds, unsign, type Secret, type SignedId } from './signature.
 
 const deprecate = depd('express-session')
 
+const none: readonly SignedId[] = []
+
 /** The sessions that a request names by signed cookies, in order; what cookie-parser has taken comes last. */
 export function presentedIds(
   req: SessionedRequest,
   { compat, name }: Policy,
   secrets: readonly Secret[],
 ): readonly SignedId[] {
-  const ids = readSessionIds(req.headers.cookie ?? '', name, secrets)
+  const header = req.headers.cookie ?? ''
+  const ids = header === '' ? none : readSessionIds(header, name, secrets)
   if (ids.length > 0 || compat === 2) return ids
   const parsed = fromCookieParser(req, name, secrets)
   if (parsed === null) return ids

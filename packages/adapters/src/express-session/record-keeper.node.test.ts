@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { contentsOf, merged } from './contents.ts'
 import { Cookie } from './cookie.ts'
+import type { RecordKeeper } from './keeper.ts'
 import { MemoryStore } from './memory-store.ts'
 import {
   answerOf,
@@ -8,7 +9,6 @@ import {
   readRecord,
   recordKeeperOf,
   type AtomicExpressStore,
-  type RecordKeeper,
 } from './record-keeper.ts'
 import { Store, type ExpressStore, type SessionRecord, type StoreCallback } from './store.ts'
 
@@ -293,7 +293,7 @@ describe('in every order in which two requests of one session and a logout can a
 
   const first: Act = (store, keeper) => request(store, keeper, { first: 1 })
   const second: Act = (store, keeper) => request(store, keeper, { second: 2 })
-  const logout: Act = (_store, keeper) => keeper.destroy('sid')
+  const logout: Act = async (_store, keeper) => keeper.destroy('sid')
 
   test('no key is lost', async () => {
     const orders = await inEveryOrder(async (choose) => {

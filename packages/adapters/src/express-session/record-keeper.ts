@@ -1,9 +1,9 @@
 import { createQueue } from '../stores/queue.ts'
 import { within } from '../stores/time-limit.ts'
+import type { Change, RecordKeeper } from './keeper.ts'
+import { createMemoryKeeper } from './memory-keeper.ts'
+import { isUnaltered, MemoryStore } from './memory-store.ts'
 import type { ExpressStore, SessionRecord, StoreCallback } from './store.ts'
-
-/** What a session becomes, seen from what is stored now. */
-export type Change = (stored: SessionRecord) => SessionRecord
 
 /**
  * A store under this name can change a record on the condition that it is still the one that was read, and tells
@@ -14,24 +14,6 @@ export const changeAtomically: unique symbol = Symbol('coatcheck.changeAtomicall
 /** A store of express-session that can. */
 export interface AtomicExpressStore extends ExpressStore {
   [changeAtomically](sid: string, change: Change): Promise<boolean>
-}
-
-/** Records of a store of express-session. What changes one record happens one after the other within this process. */
-export interface RecordKeeper {
-  /** Reads a record, after what this process has begun to write; null when there is none. */
-  read(sid: string): Promise<SessionRecord | null>
-  /** Writes a record that nobody else can know yet. */
-  create(sid: string, record: SessionRecord): Promise<void>
-  /** Writes what `change` makes of the newest record. @returns False when there is none any more: nothing is written. */
-  change(sid: string, change: Change): Promise<boolean>
-  /**
-   * Prolongs a record: with `record` as the store's `touch` takes it, or by `change` where that is the safer way.
-   *
-   * @returns False when it is known that there is none any more.
-   */
-  touch(sid: string, record: SessionRecord, change: Change): Promise<boolean>
-  /** Ends a session; that there is none is no error. */
-  destroy(sid: string): Promise<void>
 }
 
 const keepers = new WeakMap<ExpressStore, RecordKeeper>()
@@ -76,6 +58,22 @@ export function answerOf<Value = never>(
 const patience = 30_000
 
 function createRecordKeeper(store: ExpressStore): RecordKeeper {
+  const queued = createQueuedKeeper(store)
+  if (!(store instanceof MemoryStore) || isAtomic(store)) return queued
+  const direct = createMemoryKeeper(store)
+  // Asked each time: somebody may watch or mend the methods of the store at any time.
+  const keeper = (): RecordKeeper => (isUnaltered(store) ? direct : queued)
+  return {
+    peek: (sid) => keeper().peek(sid),
+    read: (sid) => keeper().read(sid),
+    create: (sid, record) => keeper().create(sid, record),
+    change: (sid, make) => keeper().change(sid, make),
+    touch: (sid, record, make) => keeper().touch(sid, record, make),
+    destroy: (sid) => keeper().destroy(sid),
+  }
+}
+
+function createQueuedKeeper(store: ExpressStore): RecordKeeper {
   const queue = createQueue()
   const inTurn = <Result>(sid: string, task: () => Promise<Result>): Promise<Result> =>
     queue(sid, () => within(patience, 'The session store has not answered for 30 seconds.', task()))
@@ -104,6 +102,7 @@ function createRecordKeeper(store: ExpressStore): RecordKeeper {
   }
 
   return {
+    peek: (sid) => readRecord(store, sid),
     read: (sid) => inTurn(sid, () => readRecord(store, sid)),
     create: (sid, record) => inTurn(sid, () => write(sid, record)),
     change: (sid, make) =>

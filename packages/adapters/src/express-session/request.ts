@@ -25,9 +25,12 @@ export function currentSession({ session = null, sessionID }: SessionedRequest):
   )
 }
 
+const plainPath = /^\/[^?#]*$/
+
 /** The path that the client asked for, before any mounting; without query, also from an absolute URL. */
 export function pathOf(req: SessionedRequest): string {
   const target = req.originalUrl ?? req.url ?? ''
+  if (plainPath.test(target)) return target
   const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
   return path === '' ? '/' : path
 }

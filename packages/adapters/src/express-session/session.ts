@@ -23,6 +23,7 @@ export interface SessionOwner {
   sessionID?: unknown
   session?: Session | null | undefined
   sessionStore?: object | undefined
+  [actionsOf]?: SessionActions
 }
 
 /** The part of a store that a session without middleware of ours needs. */
@@ -34,11 +35,12 @@ interface OwnerStore {
   createSession(req: SessionOwner, data: object): unknown
 }
 
-const actionsByRequest = new WeakMap<object, SessionActions>()
+/** On the request itself: an entry of a WeakMap for each of them keeps the garbage collector busier than all the rest. */
+const actionsOf: unique symbol = Symbol('coatcheck.sessionActions')
 
 /** Tells what the sessions of a request do when their methods are called. */
-export function setSessionActions(req: object, actions: SessionActions): void {
-  actionsByRequest.set(req, actions)
+export function setSessionActions(req: SessionOwner, actions: SessionActions): void {
+  req[actionsOf] = actions
 }
 
 /**
@@ -106,7 +108,7 @@ function settle<Self extends Session>(
   action: keyof SessionActions,
   callback: SessionCallback | undefined,
 ): Self | Promise<void> {
-  const actions = actionsByRequest.get(session.req) ?? storeActions
+  const actions = session.req[actionsOf] ?? storeActions
   // Asynchronous, so that what an action throws is a failure of the work as well; it still starts at once.
   let told = typeof callback === 'function'
   const work = (async () => actions[action](session, () => told))()

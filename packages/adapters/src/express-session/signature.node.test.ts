@@ -1,7 +1,7 @@
-import { createHmac, createSecretKey, generateKeyPairSync } from 'node:crypto'
-import { createRequire } from 'node:module'
+import crypto, { createHmac, createSecretKey, generateKeyPairSync } from 'node:crypto'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readSessionIds, sign, unsign, type Secret } from './signature.ts'
 
 /** What express-session itself signs and parses with. */
@@ -190,4 +190,81 @@ describe('readSessionIds', () => {
 test('the proof is HMAC-SHA-256 in base64 without padding', () => {
   const proof = createHmac('sha256', secret).update('sid').digest('base64url')
   expect(sign('sid', secret).replaceAll('+', '-').replaceAll('/', '_')).toBe(`sid.${proof}`)
+})
+
+describe('proofs that have been verified', () => {
+  /** @returns How many HMACs were computed since. */
+  function countHmacs(): () => number {
+    const spy = vi.spyOn(crypto, 'createHmac')
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      spy.mockRestore()
+      syncBuiltinESMExports()
+    })
+    return () => {
+      const count = spy.mock.calls.length
+      spy.mockClear()
+      return count
+    }
+  }
+
+  test('are known, and whose they are, in whatever list the secret stands', () => {
+    const [first, second] = ['known 1', createSecretKey(Buffer.from('known 2'))] as const
+    const signed = sign('sid', second)
+    const hmacs = countHmacs()
+    expect(unsign(signed, [first, second])).toEqual({ sid: 'sid', keyIndex: 1 })
+    expect(hmacs()).toBe(2)
+    expect(unsign(signed, [first, second])).toEqual({ sid: 'sid', keyIndex: 1 })
+    expect(unsign(signed, [second])).toEqual({ sid: 'sid', keyIndex: 0 })
+    expect(unsign(signed, ['other', first, second])).toEqual({ sid: 'sid', keyIndex: 2 })
+    expect(hmacs()).toBe(0)
+  })
+
+  test('are worth nothing once their secret has gone from the list, nor with another id', () => {
+    const signed = sign('sid', 'retired')
+    expect(unsign(signed, ['retired'])).not.toBeNull()
+    expect(unsign(signed, ['newer'])).toBeNull()
+    expect(unsign(signed, [])).toBeNull()
+    expect(unsign(`other${signed.slice(3)}`, ['retired'])).toBeNull()
+  })
+
+  test('are remembered, but never what was forged', () => {
+    const forged = sign('sid', 'of somebody else')
+    const hmacs = countHmacs()
+    for (let time = 0; time < 3; time++) {
+      expect(unsign(forged, ['ours'])).toBeNull()
+      expect(hmacs()).toBe(1)
+    }
+  })
+
+  test('of bytes are verified each time: bytes can be overwritten', () => {
+    const bytes = Buffer.from('some bytes')
+    const signed = sign('sid', bytes)
+    expect(unsign(signed, [bytes])).not.toBeNull()
+    bytes.fill(0)
+    expect(unsign(signed, [bytes])).toBeNull()
+  })
+
+  test('are bounded for each secret; the oldest go', () => {
+    const secret = 'with many visitors'
+    const signed = Array.from({ length: 10_001 }, (_, index) => sign(`sid ${index}`, secret))
+    for (const one of signed) unsign(one, [secret])
+    const hmacs = countHmacs()
+    unsign(signed.at(-1)!, [secret])
+    unsign(signed[1]!, [secret])
+    expect(hmacs()).toBe(0)
+    unsign(signed[0]!, [secret])
+    expect(hmacs()).toBe(1)
+  })
+
+  test('are bounded for secrets too, as each request may bring its own', () => {
+    const signed = Array.from({ length: 17 }, (_, index) => sign('sid', `secret ${index}`))
+    for (const [index, one] of signed.entries()) unsign(one, [`secret ${index}`])
+    const hmacs = countHmacs()
+    unsign(signed[16]!, ['secret 16'])
+    unsign(signed[1]!, ['secret 1'])
+    expect(hmacs()).toBe(0)
+    unsign(signed[0]!, ['secret 0'])
+    expect(hmacs()).toBe(1)
+  })
 })

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual, type BinaryLike, type KeyObject } from 'node:crypto'
+import { createHmac, KeyObject, timingSafeEqual, type BinaryLike } from 'node:crypto'
 import { cookieValues } from '@coatcheck/core/cookie-header'
 
 /** What signs cookies: a text, bytes or a key, whatever `createHmac` of node:crypto takes. */
@@ -13,6 +13,13 @@ export interface SignedId {
 /** How many cookies of our name are looked at; each costs an HMAC for every secret, and anybody can send many. */
 const maxCandidates = 8
 
+/** So many proofs are remembered for each secret, and for so many secrets; then the oldest go. */
+const mostVerified = 10_000
+const mostSecrets = 16
+
+/** The proofs that a secret is known to have made, with their ids. */
+const verified = new Map<Secret, Map<string, string>>()
+
 /** `<sid>.<proof>`, byte for byte as express-session writes it behind `s:`. The proof is HMAC-SHA-256 in base64 without `=`. */
 export function sign(sid: string, secret: Secret): string {
   return `${sid}.${proofOf(sid, secret)}`
@@ -23,13 +30,21 @@ export function unsign(value: string, secrets: readonly Secret[]): SignedId | nu
   const dot = value.lastIndexOf('.')
   if (dot < 1) return null
   const sid = value.slice(0, dot)
-  const proof = Buffer.from(value.slice(dot + 1))
+  const proof = value.slice(dot + 1)
+  const known = secrets.findIndex((secret) => verified.get(secret)?.get(proof) === sid)
+  const keyIndex = known === -1 ? verify(sid, proof, secrets) : known
+  return keyIndex === -1 ? null : { sid, keyIndex }
+}
+
+function verify(sid: string, presented: string, secrets: readonly Secret[]): number {
+  const proof = Buffer.from(presented)
   // Texts are compared, not what base64 decodes to: of several spellings only the one that is written is accepted.
   const keyIndex = secrets.findIndex((secret) => {
     const expected = Buffer.from(proofOf(sid, secret))
     return proof.length === expected.length && timingSafeEqual(proof, expected)
   })
-  return keyIndex === -1 ? null : { sid, keyIndex }
+  if (keyIndex !== -1) remember(secrets[keyIndex]!, sid, presented)
+  return keyIndex
 }
 
 /**
@@ -41,27 +56,32 @@ export function readSessionIds(
   name: string,
   secrets: readonly Secret[],
 ): readonly SignedId[] {
-  const found = new Map<string, SignedId>()
-  const candidates = cookieValues(header, name)
-    .map(readings)
-    .filter((texts) => texts.length > 0)
-  for (const texts of candidates.slice(0, maxCandidates)) {
-    for (const text of texts) {
-      const signed = unsign(text, secrets)
-      if (signed === null) continue
-      if (!found.has(signed.sid)) found.set(signed.sid, signed)
-      break
-    }
+  const found: SignedId[] = []
+  let candidates = 0
+  for (const value of cookieValues(header, name)) {
+    const texts = readings(value)
+    if (texts.length === 0) continue
+    if (++candidates > maxCandidates) break
+    const signed = firstSigned(texts, secrets)
+    if (signed !== null && !found.some(({ sid }) => sid === signed.sid)) found.push(signed)
   }
-  return [...found.values()]
+  return found
+}
+
+function firstSigned(texts: readonly string[], secrets: readonly Secret[]): SignedId | null {
+  for (const text of texts) {
+    const signed = unsign(text, secrets)
+    if (signed !== null) return signed
+  }
+  return null
 }
 
 /** What a cookie's value can mean, the likelier first: the signed texts without their `s:`. */
 function readings(value: string): string[] {
   const raw = value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
-  return [...new Set([decoded(raw), raw])]
-    .filter((text) => text.startsWith('s:'))
-    .map((text) => text.slice(2))
+  const plain = decoded(raw)
+  const texts = plain === raw ? [raw] : [plain, raw]
+  return texts.filter((text) => text.startsWith('s:')).map((text) => text.slice(2))
 }
 
 function decoded(text: string): string {
@@ -74,4 +94,27 @@ function decoded(text: string): string {
 
 function proofOf(sid: string, secret: Secret): string {
   return createHmac('sha256', secret).update(sid).digest('base64').replaceAll('=', '')
+}
+
+function remember(secret: Secret, sid: string, proof: string): void {
+  // Bytes can be overwritten, and are another secret then.
+  if (typeof secret !== 'string' && !(secret instanceof KeyObject)) return
+  let proofs = verified.get(secret)
+  if (proofs === undefined) {
+    dropOldest(verified, mostSecrets)
+    verified.set(secret, (proofs = new Map()))
+  }
+  dropOldest(proofs, mostVerified)
+  proofs.set(detached(proof), detached(sid))
+}
+
+/** Makes room for one more. */
+function dropOldest<Key>(entries: Map<Key, unknown>, most: number): void {
+  const [oldest] = entries.size < most ? [] : entries.keys()
+  if (oldest !== undefined) entries.delete(oldest)
+}
+
+/** A part of a string keeps the whole alive, in V8: here that would be the Cookie header of each visitor. */
+function detached(text: string): string {
+  return ` ${text}`.slice(1)
 }

@@ -12,7 +12,7 @@ import { answerOf, readRecord, recordKeeperOf } from './record-keeper.ts'
 import type { SessionedRequest } from './request.ts'
 import type { Session } from './session.ts'
 import type { ExpressStore, SessionRecord, StoreCallback } from './store.ts'
-import { createVisit, type Visit } from './visit.ts'
+import { Visit } from './visit.ts'
 
 const noon = Date.UTC(2026, 6, 1, 12)
 const minute = 60_000
@@ -25,7 +25,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-interface Opened extends Visit {
+interface Opened extends Pick<Visit, 'beforeEnd' | 'beforeHead' | 'generate' | 'inflate'> {
   readonly req: SessionedRequest
   readonly res: ServerResponse
   readonly session: Session
@@ -57,20 +57,22 @@ async function arrive(
     store,
     ...options,
   })
-  const visit = createVisit(req, {
+  const visit = new Visit(req, res, {
     policy,
     cookie: (options.cookie ?? {}) as CookieOptions,
     keeper: recordKeeperOf(store),
     presented: sid === undefined ? null : { sid, keyIndex },
     report: (event) => events.push(event),
     secret: 'keyboard cat',
-    status: () => res.statusCode,
   })
   const record = sid === undefined ? null : await readRecord(store, sid)
   if (sid === undefined || record === null) visit.generate()
   else visit.inflate(sid, record)
   return {
-    ...visit,
+    generate: () => visit.generate(),
+    inflate: (sid, record) => visit.inflate(sid, record),
+    beforeHead: visit.beforeHead,
+    beforeEnd: visit.beforeEnd,
     req,
     res,
     events,
@@ -373,6 +375,14 @@ describe('a store that fails', () => {
     expect(await find(session.id)).toMatchObject({ views: 1 })
   })
 
+  test('of a logout that nobody waited for fails the head', async () => {
+    const { store } = await openStore()
+    const { head, session } = await arrive(store, { sid: 'sid' })
+    fail(store, 'destroy')
+    void session.destroy()
+    await expect(head()).rejects.toBe(failure)
+  })
+
   test('in a createSession of its own fails the reload, and not the process', async () => {
     const { store } = await openStore()
     const { req, session } = await arrive(store, { sid: 'sid' })
@@ -404,5 +414,77 @@ describe('with unset', () => {
       expect(writes).toHaveLength(goes ? 1 : 0)
       expect((await find('sid')) === null).toBe(goes)
     }
+  })
+})
+
+describe('over a store in memory as it comes', () => {
+  function plainStore(cookie: object = {}): MemoryStore {
+    const store = new MemoryStore()
+    store.set('sid', { views: 1, cookie: new Cookie(cookie) })
+    return store
+  }
+  const stored = (store: MemoryStore, sid = 'sid'): unknown => JSON.parse(store.sessions[sid] ?? 'null')
+
+  test.for([{}, { maxAge: minute }])('a visit is over at once: %j', async (cookie) => {
+    const visits: ((opened: Opened) => void)[] = [
+      () => {},
+      ({ session }) => (session['views'] = 2),
+      ({ req }) => (req.session = null),
+    ]
+    await Promise.all(
+      visits.map(async (act) => {
+        const opened = await arrive(plainStore(cookie), { sid: 'sid' })
+        act(opened)
+        expect(opened.beforeHead(opened.res)).toBeUndefined()
+        expect(opened.beforeEnd()).toBeUndefined()
+      }),
+    )
+  })
+
+  test('a new session is in it before its cookie goes out', async () => {
+    const store = plainStore()
+    const { beforeHead, res, session } = await arrive(store)
+    session['views'] = 5
+    const setHeader = vi.spyOn(res, 'setHeader').mockImplementation(() => {
+      expect(stored(store, session.id)).toMatchObject({ views: 5 })
+      return res
+    })
+    expect(beforeHead(res)).toBeUndefined()
+    expect(setHeader).toHaveBeenCalledTimes(1)
+  })
+
+  test('parallel requests lose nothing of each other', async () => {
+    const store = plainStore()
+    const [one, two, three] = await Promise.all([1, 2, 3].map(() => arrive(store, { sid: 'sid' })))
+    one!.session['one'] = 1
+    two!.session['two'] = 2
+    delete three!.session['views']
+    await Promise.all([one!.head(), two!.head(), three!.head()])
+    expect(stored(store)).toMatchObject({ one: 1, two: 2 })
+    expect(stored(store)).not.toHaveProperty('views')
+  })
+
+  test.for([{}, { maxAge: minute }])(
+    'a session that has ended meanwhile does not come back: %j',
+    async (cookie) => {
+      const store = plainStore(cookie)
+      const arrivals = await Promise.all(
+        [1, 2, 3].map(() => arrive(store, { sid: 'sid' }, { rolling: true })),
+      )
+      const [writing, reading, ending] = arrivals
+      writing!.session['views'] = 2
+      await ending!.session.destroy()
+      expect(await ending!.head()).toHaveLength(1)
+      expect(await writing!.head()).toEqual([])
+      expect(await reading!.head()).toEqual([])
+      expect(store.sessions).toEqual({})
+      for (const { events } of [writing!, reading!]) expect(events).toEqual([{ type: 'gone', id: 'sid' }])
+    },
+  )
+
+  test('what JSON cannot hold fails the head', async () => {
+    const { beforeHead, res, session } = await arrive(plainStore(), { sid: 'sid' })
+    session['big'] = 1n
+    expect(() => beforeHead(res)).toThrow(/req\.session\.big/)
   })
 })

@@ -1,27 +1,18 @@
+import type { ServerResponse } from 'node:http'
 import type { NodeResponse, OnEvent, SessionId } from '@coatcheck/core'
 import { appendCookie } from '../frameworks/append-cookie.ts'
-import { contentsOf, merged, type Contents } from './contents.ts'
+import { contentsOf, type Contents } from './contents.ts'
 import { cookieFor, removal, sendCookie } from './cookie-field.ts'
 import type { Cookie, CookieOptions } from './cookie.ts'
+import { using, type Maybe } from './maybe.ts'
 import type { Policy } from './options.ts'
-import type { Change, RecordKeeper } from './record-keeper.ts'
+import { PendingWork } from './pending-work.ts'
+import type { RecordKeeper } from './keeper.ts'
 import { currentSession, type SessionedRequest } from './request.ts'
-import { Session, setSessionActions, type Told } from './session.ts'
-import { recordOf, shows, snapshotOf, type Snapshot } from './snapshot.ts'
+import { Session, setSessionActions, type SessionActions, type Told } from './session.ts'
+import { changeOf, recordOf, shows, snapshotOf, type Snapshot } from './snapshot.ts'
 import type { Secret, SignedId } from './signature.ts'
 import { createSessionOf, type SessionRecord } from './store.ts'
-
-/** One request between its arrival and the end of its response. */
-export interface Visit {
-  /** Gives the request a new session. */
-  generate(): void
-  /** Gives the request the session of a record. */
-  inflate(sid: string, record: SessionRecord): void
-  /** Saves what there is to save, then sets the cookie: before the client can see any of the response. */
-  beforeHead(head: NodeResponse): void | Promise<void>
-  /** Saves what was changed since. */
-  beforeEnd(): void | Promise<void>
-}
 
 /** What a visit needs of its surroundings. */
 export interface VisitContext {
@@ -33,218 +24,223 @@ export interface VisitContext {
   readonly secret: Secret
   /** The session that the cookie of the request names, if its signature holds. */
   readonly presented: SignedId | null
-  /** The status that the response has so far. */
-  readonly status: () => number
 }
 
-export function createVisit(req: SessionedRequest, context: VisitContext): Visit {
-  const { keeper, policy, presented, report } = context
-  const { store } = policy
+/**
+ * One request between its arrival and the end of its response. A class, because there is one for each request: objects
+ * from literals V8 soon puts straight into the old generation, where they keep the request from being collected young.
+ */
+export class Visit implements SessionActions {
+  readonly #req: SessionedRequest
+  readonly #res: ServerResponse
+  readonly #context: VisitContext
   /** As the request found it. */
-  let original: Snapshot | null = null
+  #original: Snapshot | null = null
   /** As it is in the store; what differs from it has been changed here. */
-  let stored: Snapshot | null = null
-  let savedHere = false
+  #stored: Snapshot | null = null
+  #savedHere = false
   /** What could not be saved, as the handler has been told: the page that it sends is its answer to that. */
-  let failed: (Snapshot & { readonly told: Told }) | null = null
-  let broken: { readonly error: unknown; readonly told: Told } | null = null
-  let touched = false
-  let destroyed = false
+  #failed: (Snapshot & { readonly told: Told }) | null = null
+  #touched = false
+  #destroyed = false
   /** The cookie of the latest session, for removing it. */
-  let cookie: Cookie | null = null
-  /** What the handler has begun and not waited for. */
-  let working: Promise<unknown> | null = null
+  #cookie: Cookie | null = null
+  readonly #work = new PendingWork()
 
-  const isReturning = (): boolean => presented !== null && presented.sid === req.sessionID
+  constructor(req: SessionedRequest, res: ServerResponse, context: VisitContext) {
+    this.#req = req
+    this.#res = res
+    this.#context = context
+    setSessionActions(req, this)
+  }
 
-  function generate(): void {
+  /** Gives the request a new session. */
+  generate(): void {
+    const { cookie, policy } = this.#context
+    const req = this.#req
     const id: unknown = policy.genid(req)
     if (typeof id !== 'string' || id === '')
       throw new TypeError('genid must return a string that is not empty.')
     req.sessionID = id
     const session = new Session(req)
-    session.cookie = cookieFor(req, context.cookie, policy.proxy)
-    adopt(session)
+    session.cookie = cookieFor(req, cookie, policy.proxy)
+    this.#adopt(session)
   }
 
-  function inflate(sid: string, record: SessionRecord): void {
-    req.sessionID = sid
-    stored = adopt(createSessionOf(store)(req, record))
+  /** Gives the request the session of a record. */
+  inflate(sid: string, record: SessionRecord): void {
+    this.#req.sessionID = sid
+    this.#stored = this.#adopt(createSessionOf(this.#context.policy.store)(this.#req, record))
   }
 
-  function adopt(session: Session): Snapshot {
+  /** Saves what there is to save, then sets the cookie: before the client can see any of the response. */
+  readonly beforeHead = (head: NodeResponse): Maybe<void> =>
+    this.#work.afterwards(() => {
+      try {
+        const settling = this.#settle(head)
+        return settling instanceof Promise ? settling.catch((error) => this.#tolerate(error)) : settling
+      } catch (error) {
+        return this.#tolerate(error)
+      }
+    })
+
+  /** Saves what was changed since. */
+  readonly beforeEnd = (): Maybe<void> => this.#work.afterwards(() => this.#settleRest())
+
+  save(session: Session, told: Told): Promise<void> {
+    this.#touchOnce(session)
+    return this.#work.track(this.#saveOnRequest(session, contentsOf(session), told))
+  }
+
+  reload({ id }: Session): Promise<void> {
+    return this.#work.track(this.#reload(id))
+  }
+
+  destroy(session: Session, told: Told): Promise<void> {
+    delete this.#req.session
+    this.#cookie = session.cookie
+    return this.#work.track(this.#work.note(this.#destroy(session.id), told))
+  }
+
+  regenerate({ id }: Session, told: Told): Promise<void> {
+    return this.#work.track(this.#work.note(this.#destroy(id), told).finally(() => this.generate()))
+  }
+
+  #adopt(session: Session): Snapshot {
     const snapshot = snapshotOf(session, contentsOf(session))
-    req.session = session
-    cookie = session.cookie
-    destroyed = false
-    original ??= snapshot
+    this.#req.session = session
+    this.#cookie = session.cookie
+    this.#destroyed = false
+    this.#original ??= snapshot
     return snapshot
   }
 
-  function touchOnce(session: Session): void {
-    if (!touched) session.touch()
-    touched = true
+  #isReturning(): boolean {
+    const { presented } = this.#context
+    return presented !== null && presented.sid === this.#req.sessionID
   }
 
-  function isModified({ id }: Session, contents: Contents): boolean {
-    return !shows(original, id, contents)
+  #touchOnce(session: Session): void {
+    if (!this.#touched) session.touch()
+    this.#touched = true
   }
 
-  function shouldSave(session: Session, contents: Contents): boolean {
-    if (!policy.saveUninitialized && stored === null && !isReturning()) return isModified(session, contents)
-    return !shows(stored, session.id, contents) || (policy.resave && !savedHere)
+  #isModified({ id }: Session, contents: Contents): boolean {
+    return !shows(this.#original, id, contents)
+  }
+
+  #shouldSave(session: Session, contents: Contents): boolean {
+    const { policy } = this.#context
+    if (!policy.saveUninitialized && this.#stored === null && !this.#isReturning()) {
+      return this.#isModified(session, contents)
+    }
+    return !shows(this.#stored, session.id, contents) || (policy.resave && !this.#savedHere)
   }
 
   /** @returns Whether the session is in the store now. */
-  async function save(session: Session, contents: Contents): Promise<boolean> {
+  #save(session: Session, contents: Contents): Maybe<boolean> {
+    const { keeper } = this.#context
     const { id } = session
     const now = snapshotOf(session, contents)
-    savedHere = true
-    if (stored?.id !== id) await keeper.create(id, recordOf(session))
-    else if (!(await keeper.change(id, changeOf(session, stored, now)))) return gone(id)
-    stored = now
-    failed = null
-    return true
+    this.#savedHere = true
+    const conclude = (alive: boolean): boolean => {
+      if (!alive) return this.#gone(id)
+      this.#stored = now
+      this.#failed = null
+      return true
+    }
+    if (this.#stored?.id !== id) return using(keeper.create(id, recordOf(session)), () => conclude(true))
+    return using(keeper.change(id, changeOf(session, this.#stored, now)), conclude)
   }
 
-  /** What this request has changed, for the newest record. */
-  function changeOf(session: Session, before: Snapshot, now: Snapshot): Change {
-    const cookie = before.settings === now.settings ? null : session.cookie
-    return (record) => merged(record, session, before.contents, now.contents, cookie)
-  }
-
-  async function saveOnRequest(session: Session, contents: Contents, told: Told): Promise<void> {
+  async #saveOnRequest(session: Session, contents: Contents, told: Told): Promise<void> {
     try {
-      await save(session, contents)
+      await this.#save(session, contents)
     } catch (error) {
-      failed = { ...snapshotOf(session, contents), told }
+      this.#failed = { ...snapshotOf(session, contents), told }
       throw error
     }
   }
 
   /** @param carries Whether a cookie is to go out: then it is looked up what most stores' touch does not tell. */
-  async function touch(session: Session, stored: Snapshot, carries: boolean): Promise<boolean> {
+  #touch(session: Session, stored: Snapshot, carries: boolean): Maybe<boolean> {
+    const { keeper } = this.#context
     const { id } = session
     const change = changeOf(session, stored, snapshotOf(session, stored.contents))
-    const touched = await keeper.touch(id, recordOf(session), change)
-    return (touched && (!carries || (await keeper.read(id)) !== null)) || gone(id)
+    return using(keeper.touch(id, recordOf(session), change), (touched) => {
+      if (!touched) return this.#gone(id)
+      return !carries || using(keeper.read(id), (record) => record !== null || this.#gone(id))
+    })
   }
 
-  function gone(id: string): false {
-    report({ type: 'gone', id: id as SessionId })
+  #gone(id: string): false {
+    this.#context.report({ type: 'gone', id: id as SessionId })
     return false
   }
 
-  async function destroy(sid: string): Promise<void> {
-    await keeper.destroy(sid)
-    destroyed = true
+  async #destroy(sid: string): Promise<void> {
+    await this.#context.keeper.destroy(sid)
+    this.#destroyed = true
   }
 
-  function wantsCookie(session: Session, contents: Contents): boolean {
-    if (!isReturning()) return policy.saveUninitialized || isModified(session, contents)
+  #wantsCookie(session: Session, contents: Contents): boolean {
+    const { policy, presented } = this.#context
+    if (!this.#isReturning()) return policy.saveUninitialized || this.#isModified(session, contents)
     if (policy.rolling || presented!.keyIndex > 0) return true
-    return session.cookie.expires != null && isModified(session, contents)
+    return session.cookie.expires != null && this.#isModified(session, contents)
   }
 
-  function settle(head: NodeResponse): void | Promise<void> {
-    if (broken?.told() === false) throw broken.error
-    const session = currentSession(req)
-    if (session === null) return leave(head)
-    touchOnce(session)
+  #settle(head: NodeResponse): Maybe<void> {
+    this.#work.throwUntold()
+    const session = currentSession(this.#req)
+    if (session === null) return this.#leave(head)
+    this.#touchOnce(session)
     const contents = contentsOf(session)
-    const carries = wantsCookie(session, contents)
+    const carries = this.#wantsCookie(session, contents)
     const conclude = (alive: boolean): void => {
-      if (alive && carries) sendCookie(head, req, session, context)
+      if (alive && carries) sendCookie(head, this.#req, session, this.#context)
     }
-    if (failed?.told() === true && shows(failed, session.id, contents)) return undefined
-    if (shouldSave(session, contents)) return save(session, contents).then(conclude)
-    if (!isReturning() || stored === null) return conclude(true)
-    return touch(session, stored, carries).then(conclude)
+    if (this.#failed?.told() === true && shows(this.#failed, session.id, contents)) return undefined
+    if (this.#shouldSave(session, contents)) return using(this.#save(session, contents), conclude)
+    if (!this.#isReturning() || this.#stored === null) return conclude(true)
+    return using(this.#touch(session, this.#stored, carries), conclude)
   }
 
   /** An error page goes out even if the session cannot be saved: a failure on top of it would hide it. */
-  function tolerate(error: unknown): void {
-    if (context.status() < 500) throw error
-    report({ type: 'store-failure', operation: 'set', error })
+  #tolerate(error: unknown): void {
+    if (this.#res.statusCode < 500) throw error
+    this.#context.report({ type: 'store-failure', operation: 'set', error })
   }
 
   /** There is no session any more: so says the store, and so should the browser. */
-  function leave(head: NodeResponse): void | Promise<void> {
+  #leave(head: NodeResponse): Maybe<void> {
+    const { policy, presented } = this.#context
     const forget = (): void => {
-      if (destroyed && presented !== null && cookie !== null) appendCookie(head, removal(policy.name, cookie))
+      if (!this.#destroyed || presented === null || this.#cookie === null) return
+      appendCookie(head, removal(policy.name, this.#cookie))
     }
-    return isUnset() ? destroy(req.sessionID as string).then(forget) : forget()
+    return this.#isUnset() ? this.#destroy(this.#req.sessionID as string).then(forget) : forget()
   }
 
-  function isUnset(): boolean {
-    return (
-      policy.unset === 'destroy' && req.session == null && typeof req.sessionID === 'string' && !destroyed
-    )
+  #isUnset(): boolean {
+    const { session, sessionID } = this.#req
+    if (this.#context.policy.unset !== 'destroy' || this.#destroyed) return false
+    return session == null && typeof sessionID === 'string'
   }
 
-  /** Keeps a failure of which nobody may have been told: who logs out and does not wait must not see a page that says so. */
-  function noted(work: Promise<void>, told: Told): Promise<void> {
-    return work.catch((error: unknown) => {
-      broken = { error, told }
-      throw error
-    })
-  }
-
-  /** Lets the response wait for what the handler began, whether or not the handler waits for it. */
-  function tracked<Result>(work: Promise<Result>): Promise<Result> {
-    const all = Promise.allSettled([working, work]).finally(() => {
-      if (working === all) working = null
-    })
-    working = all
-    return work
-  }
-
-  function afterWork(step: () => void | Promise<void>): void | Promise<void> {
-    return working === null ? step() : working.then(() => afterWork(step))
-  }
-
-  setSessionActions(req, {
-    save: (session, told) => {
-      touchOnce(session)
-      return tracked(saveOnRequest(session, contentsOf(session), told))
-    },
-    reload: ({ id }) => tracked(reload(id)),
-    destroy: (session, told) => {
-      delete req.session
-      cookie = session.cookie
-      return tracked(noted(destroy(session.id), told))
-    },
-    regenerate: ({ id }, told) => tracked(noted(destroy(id), told).finally(generate)),
-  })
-
-  async function reload(sid: string): Promise<void> {
-    const record = await keeper.read(sid)
+  async #reload(sid: string): Promise<void> {
+    const record = await this.#context.keeper.read(sid)
     if (record === null) throw new Error('failed to load session')
-    inflate(sid, record)
+    this.inflate(sid, record)
   }
 
-  function settleRest(): void | Promise<void> {
-    const session = currentSession(req)
-    if (session === null) return isUnset() ? destroy(req.sessionID as string) : undefined
+  #settleRest(): Maybe<void> {
+    const session = currentSession(this.#req)
+    if (session === null) return this.#isUnset() ? this.#destroy(this.#req.sessionID as string) : undefined
     const contents = contentsOf(session)
-    if (!shouldSave(session, contents)) return undefined
-    if (stored?.id === session.id) return save(session, contents).then(() => undefined)
+    if (!this.#shouldSave(session, contents)) return undefined
+    if (this.#stored?.id === session.id) return using(this.#save(session, contents), () => undefined)
     // The head has gone without a cookie: nobody could ever come back to this session.
-    return report({ type: 'withheld', id: null, change: 'create' })
-  }
-
-  return {
-    generate,
-    inflate,
-    beforeHead(head) {
-      return afterWork(() => {
-        try {
-          return settle(head)?.catch(tolerate)
-        } catch (error) {
-          return tolerate(error)
-        }
-      })
-    },
-    beforeEnd: () => afterWork(settleRest),
+    return this.#context.report({ type: 'withheld', id: null, change: 'create' })
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AtomicStore, SessionId, Store as CoatcheckStore, StoredRecord } from '@coatcheck/core'
-import { changeAtomically, type AtomicExpressStore, type Change } from '../express-session/record-keeper.ts'
+import type { Change } from '../express-session/keeper.ts'
+import { changeAtomically, type AtomicExpressStore } from '../express-session/record-keeper.ts'
 import { Store, type SessionRecord, type StoreCallback } from '../express-session/store.ts'
 
 /** Options of {@link toExpressStore}. */
@@ -55,7 +56,10 @@ export function toExpressStore(
       const next = make(session)
       if (next === null) return false
       const record = recordOf(next, version + 1)
-      if (!isAtomic(store)) return store.set(id, record).then(() => true)
+      if (!isAtomic(store)) {
+        await store.set(id, record)
+        return true
+      }
       if (await store.compareAndSet(id, record, version)) return true
     }
     throw new Error(
@@ -83,7 +87,7 @@ export function toExpressStore(
       )
     },
     destroy(sid: string, callback?: StoreCallback) {
-      settle(store.delete(idOf(sid)), callback)
+      settle((async () => store.delete(idOf(sid)))(), callback)
     },
     [changeAtomically]: (sid: string, change: Change) =>
       rewrite(idOf(sid), (stored) => stored && change(stored)),
