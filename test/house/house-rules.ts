@@ -26,6 +26,7 @@ const frameworks = 'packages/adapters/src/frameworks/'
 /** Core from the ground up: a file imports its own room and what lies lower. A file named here is a room of its own. */
 const levels: Readonly<Record<string, number>> = {
   'errors.ts': 0,
+  'steps.ts': 0,
   'crypto/': 1,
   'cookie/': 1,
   'store/': 2,
@@ -40,6 +41,7 @@ const doorLevel = 7
 
 /** Where `node:*` may be imported: the adapters of Node. */
 const nodeFiles: readonly string[] = [
+  `${core}crypto/hmac-node.ts`,
   `${stores}file.ts`,
   `${stores}file-index.ts`,
   `${stores}file-lock.ts`,
@@ -49,6 +51,7 @@ const nodeFiles: readonly string[] = [
   `${frameworks}node-request.ts`,
   `${frameworks}legacy-sessions.ts`,
   `${frameworks}response-gate.ts`,
+  `${frameworks}pretence.ts`,
 ]
 /** The drop-in for express-session is made for Node. */
 const nodeRooms: readonly string[] = ['packages/adapters/src/express-session/']
@@ -180,7 +183,8 @@ export function packageFaults(house: House): string[] {
   const { tree, manifests } = house
   const faults = faultsOf(tree, (path, { specifier }) => {
     const manifest = manifests.get(packageOf(path))
-    if (manifest === undefined || specifier.startsWith('.') || specifier.startsWith('node:')) return null
+    // What begins with # is the package's own, by a name in its manifest.
+    if (manifest === undefined || /^(?:[.#]|node:)/.test(specifier)) return null
     const name = packageName(specifier)
     const declared = name in { ...manifest.dependencies, ...manifest.peerDependencies }
     return declared ? null : `${name} is neither a dependency nor a peer`

@@ -32,7 +32,7 @@ export function countingStore(inner: AtomicStore): CountingStore {
   let index = 0
   const ids = new Set<SessionId>()
 
-  async function call<Result>(operation: Operation, work: () => Promise<Result>): Promise<Result> {
+  async function call<Result>(operation: Operation, work: () => Result | Promise<Result>): Promise<Result> {
     calls.push(operation)
     const fault = decide(operation, index++)
     if (fault === 'fails') throw storeFault

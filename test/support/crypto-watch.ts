@@ -1,12 +1,15 @@
+import nodeCrypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import type { LeakDetector } from './leak-detector.ts'
 
 /**
- * Hides every key that is imported and every signature that is made by WebCrypto, whoever asks for it: all secrets
- * and all proofs. @returns What ends it.
+ * Hides every key that is imported or derived from and every signature that is made by WebCrypto, or by the functions
+ * of node:crypto that the library uses, whoever asks for it: all secrets and all proofs. @returns What ends it.
  */
 export function watchCrypto(detector: Pick<LeakDetector, 'hide'>): () => void {
   const { subtle } = crypto
   const { importKey, sign } = subtle
+  const { createHmac, hkdfSync } = nodeCrypto
   subtle.importKey = new Proxy(importKey, {
     apply(target, _, args: Parameters<typeof importKey>) {
       const [format, key] = args
@@ -21,8 +24,26 @@ export function watchCrypto(detector: Pick<LeakDetector, 'hide'>): () => void {
       return signature
     },
   })
+  nodeCrypto.hkdfSync = (digest, key, ...rest) => {
+    if (key instanceof Uint8Array) detector.hide('a secret', Buffer.from(key).toString())
+    return hkdfSync(digest, key, ...rest)
+  }
+  nodeCrypto.createHmac = (...args) => {
+    const hmac = createHmac(...args)
+    hmac.digest = new Proxy(hmac.digest, {
+      apply(target, self, [encoding]: [BufferEncoding?]) {
+        const signature = Reflect.apply(target, self, []) as unknown as Buffer
+        detector.hide('a proof', signature.toString('base64url'))
+        return encoding === undefined ? signature : signature.toString(encoding)
+      },
+    })
+    return hmac
+  }
+  // Whoever imports these by name sees them, too.
+  syncBuiltinESMExports()
   return () => {
-    subtle.importKey = importKey
-    subtle.sign = sign
+    Object.assign(subtle, { importKey, sign })
+    Object.assign(nodeCrypto, { createHmac, hkdfSync })
+    syncBuiltinESMExports()
   }
 }

@@ -61,16 +61,24 @@ export function startLeakWatch(): LeakWatch {
     }
     const store = noting(options.store, (record) => records.add(record))
     const manager = kept(tried(() => createSessionManager<Data>({ ...options, ...watched, store })))
-    // The same object: other doors know a manager by it.
-    for (const [name, method] of Object.entries(manager) as [string, Method][]) {
-      Object.assign(manager, {
-        [name]: (...args: unknown[]) => {
-          const result = tried(() => method(...args.map((arg) => withKept(arg, kept))))
-          return result instanceof Promise ? result.then(kept) : kept(result)
-        },
-      })
-    }
+    // The same objects: other doors know a manager by it.
+    for (const methods of [manager, manager.now]) Object.assign(methods, watchedMethods(methods))
     return manager
+  }
+
+  /** The methods of an object, each of which looks at what it is given, gives and throws. */
+  function watchedMethods(object: object): object {
+    const methods = Object.entries(object).filter((entry): entry is [string, Method] => {
+      return typeof entry[1] === 'function'
+    })
+    const watched = methods.map(([name, method]) => [
+      name,
+      (...args: unknown[]) => {
+        const result = tried(() => method(...args.map((arg) => withKept(arg, kept))))
+        return result instanceof Promise ? result.then(kept) : kept(result)
+      },
+    ])
+    return Object.fromEntries(watched) as object
   }
 
   const stops = [

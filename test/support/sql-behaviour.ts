@@ -100,7 +100,7 @@ export function describeSqlStore(name: string, { database, raw }: SqlSubject): v
       const id = newId()
       await store.set(id, recordOf({ expiresAt: Date.now() - 1, version: 7, userId: 'ann' }))
       const next = recordOf({ payload: 'next', userId: 'bob' })
-      const won = await Promise.all(Array.from({ length: 10 }, () => store.compareAndSet(id, next, 0)))
+      const won = await Promise.all(Array.from({ length: 10 }, async () => store.compareAndSet(id, next, 0)))
       expect(won.filter(Boolean)).toHaveLength(1)
       expect(await store.get(id)).toEqual(next)
       expect([...(await store.listByUser('bob')).keys()]).toEqual([id])

@@ -106,7 +106,7 @@ export async function killedWriter(place: DatabasePlace): Promise<SessionId[]> {
 
 /** Fails when one of them is not there. */
 export async function expectAll(
-  store: { get(id: SessionId): Promise<unknown> },
+  store: { get(id: SessionId): unknown },
   ids: readonly SessionId[],
 ): Promise<void> {
   let lost = 0

@@ -25,7 +25,7 @@ async function namesIn(
   store: MemoryStore,
   names: readonly (number | string)[],
 ): Promise<(number | string)[]> {
-  const records = await Promise.all(names.map((name) => store.get(idOf(name))))
+  const records = await Promise.all(names.map(async (name) => store.get(idOf(name))))
   return names.filter((_, at) => records[at] !== null)
 }
 
@@ -54,7 +54,7 @@ test.each([[0], [-1], [1.5], [Number.NaN], [Infinity], ['10'], [null]])(
   },
 )
 
-test.each<[string, (store: MemoryStore) => Promise<unknown>, string]>([
+test.each<[string, (store: MemoryStore) => unknown, string]>([
   ['get', (store) => store.get(idOf('a')), 'b'],
   ['set', (store) => store.set(idOf('a'), recordOf()), 'b'],
   ['compareAndSet', (store) => store.compareAndSet(idOf('a'), recordOf({ version: 2 }), 1), 'b'],
@@ -179,7 +179,7 @@ test('of many that compare and set at once, one wins', async () => {
   const { store } = open()
   await store.set(idOf('a'), recordOf())
   const wins = await Promise.all(
-    Array.from({ length: 20 }, (_, at) =>
+    Array.from({ length: 20 }, async (_, at) =>
       store.compareAndSet(idOf('a'), recordOf({ version: 2, payload: `${at}` }), 1),
     ),
   )
@@ -314,9 +314,11 @@ test('any sequence of calls does what it does to a plain list', async () => {
 test('who watches hears of what is removed or nobody’s, once it can be read, and of nothing else', async () => {
   const { store } = open({ maxEntries: 2 })
   const heard: string[] = []
-  const stop = await store.watch(
-    (id) => void store.get(id!).then((now) => heard.push(`${id} ${now?.version}`)),
-  )
+  const look = async (id: SessionId): Promise<void> => {
+    const now = await store.get(id)
+    heard.push(`${id} ${now?.version}`)
+  }
+  const stop = await store.watch((id) => void look(id!))
   await store.set(idOf('a'), recordOf({ userId: 'ada' }))
   await store.compareAndSet(idOf('a'), recordOf({ userId: 'ada', version: 2 }), 1)
   await store.compareAndSet(idOf('a'), recordOf({ version: 9 }), 1)

@@ -101,7 +101,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     get size() {
       return records.size
     },
-    async get(id) {
+    get(id) {
       sweep()
       const record = live(id)
       if (record !== null) {
@@ -111,13 +111,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       }
       return record
     },
-    async set(id, record) {
+    set(id, record) {
       put(id, record)
     },
-    async delete(id) {
+    delete(id) {
       remove(id)
     },
-    async compareAndSet(id, next, expected) {
+    compareAndSet(id, next, expected) {
       if ((live(id)?.version ?? 0) !== expected) return false
       if (next === null) remove(id)
       else put(id, next)

@@ -13,8 +13,8 @@ function gatedStore(store: MemoryStore, gate: Gate): MemoryStore {
   const write = { key: 'sessions', writes: true }
   return {
     ...store,
-    get: (id) => gate(read, () => store.get(id)),
-    compareAndSet: (id, next, expected) => gate(write, () => store.compareAndSet(id, next, expected)),
+    get: (id) => gate(read, async () => store.get(id)),
+    compareAndSet: (id, next, expected) => gate(write, async () => store.compareAndSet(id, next, expected)),
     listByUser: (userId) => gate(read, () => store.listByUser(userId)),
     deleteByUser: (userId) => gate(write, () => store.deleteByUser(userId)),
   }
@@ -33,7 +33,7 @@ const changes: readonly [string, Change][] = [
 
 /** The sessions that are alive, and whether each holds what the revoked one held. */
 async function left({ memory, store }: Cloakroom<Goods>): Promise<string[]> {
-  const records = await Promise.all((await store.liveIds()).map((id) => memory.get(id)))
+  const records = await Promise.all((await store.liveIds()).map(async (id) => memory.get(id)))
   return records.map(
     (record) => `${record?.userId}${record?.payload.includes('dark') ? ' with the data' : ''}`,
   )
@@ -93,9 +93,9 @@ describe.for(changes)('in every order of store calls, beside %s', ([name, change
 /** The counting store knows the ids; it is told of them on the way. */
 function observed(room: Cloakroom<Goods>, gate: Gate): Pick<MemoryStore, 'get' | 'compareAndSet'> {
   return {
-    get: (id) => gate({ key: 'sessions', writes: false }, () => room.store.get(id)),
+    get: (id) => gate({ key: 'sessions', writes: false }, async () => room.store.get(id)),
     compareAndSet: (id, next, expected) =>
-      gate({ key: 'sessions', writes: true }, () => room.store.compareAndSet(id, next, expected)),
+      gate({ key: 'sessions', writes: true }, async () => room.store.compareAndSet(id, next, expected)),
   }
 }
 

@@ -1,7 +1,7 @@
 /// <reference types="node" />
 import { SessionError, type LoadOptions, type Session, type SessionManager } from '@coatcheck/core'
 import type { LegacySessions } from './legacy-sessions.ts'
-import { attachSession, type NodeRequest, type NodeServerResponse } from './node.ts'
+import { attachNow, type NodeRequest, type NodeServerResponse } from './node.ts'
 
 declare global {
   namespace Express {
@@ -36,18 +36,20 @@ export function session<Data extends object>(
   manager: SessionManager<Data>,
   { fresh = false, legacy }: SessionMiddlewareOptions<Data> = {},
 ): (req: NodeRequest, res: NodeServerResponse, next: Next) => void {
-  async function attach(req: WithSession<Data>, res: NodeServerResponse, next: Next): Promise<void> {
+  return function session(req: WithSession<Data>, res, next) {
+    if (req.session !== undefined) return next(occupied())
+    const enter = (loaded: Session<Data>): void => {
+      req.session = loaded
+      next()
+    }
+    let loaded: Session<Data> | Promise<Session<Data>>
     try {
-      req.session = await attachSession(manager, req, res, { fresh, legacy, onFailure: next })
+      loaded = attachNow(manager, req, res, { fresh, legacy, onFailure: next })
     } catch (error) {
       return next(error)
     }
-    next()
-  }
-
-  return function session(req: WithSession<Data>, res, next) {
-    if (req.session !== undefined) return next(occupied())
-    void attach(req, res, next)
+    if (!(loaded instanceof Promise)) return enter(loaded)
+    loaded.then(enter, next)
   }
 }
 

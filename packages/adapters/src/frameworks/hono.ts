@@ -1,4 +1,10 @@
-import { SessionError, type LoadOptions, type Session, type SessionManager } from '@coatcheck/core'
+import {
+  SessionError,
+  type CommitOptions,
+  type LoadOptions,
+  type Session,
+  type SessionManager,
+} from '@coatcheck/core'
 import type { Context, MiddlewareHandler } from 'hono'
 import { describingHeaders } from './describing-headers.ts'
 import { managerFinder, type ManagerSource } from './manager-source.ts'
@@ -32,10 +38,12 @@ export function session<Data extends object, Bindings extends object = object>(
   return async function session(c, next) {
     assertMountedOnce(c)
     const manager = managerFor(c.env)
-    const loaded = await manager.load(c.req.raw, options)
+    const own = watchResponses(c)
+    const loading = manager.now.load(c.req.raw, options)
+    const loaded = loading instanceof Promise ? await loading : loading
     c.set('session', loaded)
     await next()
-    await conclude(c, manager, loaded)
+    await conclude(c, manager, loaded, own)
   }
 }
 
@@ -51,6 +59,7 @@ export function lazySession<Data extends object, Bindings extends object = objec
   return async function lazySession(c, next) {
     assertMountedOnce(c)
     const manager = managerFor(c.env)
+    const own = watchResponses(c)
     let loading: Promise<Session<Data>> | undefined
     let over = false
     const load = async (): Promise<Session<Data>> => {
@@ -64,7 +73,7 @@ export function lazySession<Data extends object, Bindings extends object = objec
     over = true
     // A load that failed was the handler's to deal with.
     const loaded = await loading?.catch(() => undefined)
-    if (loaded !== undefined) await conclude(c, manager, loaded)
+    if (loaded !== undefined) await conclude(c, manager, loaded, own)
   }
 }
 
@@ -72,12 +81,16 @@ async function conclude<Data extends object>(
   c: Context,
   manager: SessionManager<Data>,
   session: Session<Data>,
+  own: OwnResponse,
 ): Promise<void> {
   // Hono makes a response of what a handler throws before it returns here.
   if (c.error) return replace(c, manager.discard(session).applied(c.res))
+  const { res } = c
   try {
-    const headers = await manager.commit(session, { status: c.res.status, waitUntil: waitUntilOf(c) })
-    replace(c, headers.applied(c.res))
+    const committing = manager.now.commit(session, commitOptions(c, res.status))
+    const headers = committing instanceof Promise ? await committing : committing
+    if (own.made === res && !headers.isPersonal) headers.applyTo(res.headers)
+    else replace(c, headers.applied(res))
   } catch (error) {
     // Hono builds the error page on these headers, and they describe a response that is given up.
     const headers = new Headers(c.res.headers)
@@ -87,11 +100,43 @@ async function conclude<Data extends object>(
   }
 }
 
+/** The response that the context's own methods have made last. */
+interface OwnResponse {
+  made: unknown
+}
+
+const makers = ['body', 'html', 'json', 'newResponse', 'text'] as const
+
+/**
+ * Notes which response the methods of the context make. Nobody else has it yet, so that caching rules may be added to
+ * its head in place. Any other may be a constant that the next visitor gets too, and is copied, which
+ * @hono/node-server makes dear; and so is what gets a cookie, since handlers may keep what they have made.
+ */
+function watchResponses(c: Context): OwnResponse {
+  const own: OwnResponse = { made: null }
+  const methods = c as unknown as Record<(typeof makers)[number], (...args: unknown[]) => unknown>
+  for (const name of makers) {
+    const make = methods[name]
+    methods[name] = (...args) => (own.made = make(...args))
+  }
+  return own
+}
+
 function replace(c: Context, response: Response): void {
   if (response === c.res) return
   // Otherwise Hono would copy the former response's headers over these.
   c.res = undefined
   c.res = response
+}
+
+/** Asked for only when it is needed: where there is no such context, Hono throws, and errors are slow to make. */
+function commitOptions(c: Context, status: number): CommitOptions {
+  return {
+    status,
+    get waitUntil() {
+      return waitUntilOf(c)
+    },
+  }
 }
 
 function waitUntilOf(c: Context): ((promise: Promise<unknown>) => void) | undefined {

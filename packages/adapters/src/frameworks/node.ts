@@ -5,11 +5,13 @@ import {
   SessionError,
   StepUpError,
   type LoadOptions,
+  type NodeResponse,
   type Session,
+  type SessionHeaders,
   type SessionManager,
 } from '@coatcheck/core'
 import { appendCookie } from './append-cookie.ts'
-import type { LegacySession, LegacySessions } from './legacy-sessions.ts'
+import type { LegacySession, LegacySessions, LegacyTicket } from './legacy-sessions.ts'
 import { sessionRequest, type NodeRequest } from './node-request.ts'
 import { beginAnew, gateResponse } from './response-gate.ts'
 
@@ -49,11 +51,13 @@ export function withSession<
   async function answer(req: Req, res: Res): Promise<void> {
     let session: Session<Data> | undefined
     try {
-      session = await attachSession(manager, req, res, {
+      const attached = attachNow(manager, req, res, {
         fresh,
         legacy,
         onFailure: (error) => onError(error, req, res),
       })
+      // Without a turn of the event loop, where none is needed.
+      session = attached instanceof Promise ? await attached : attached
       await handler(req, res, session)
     } catch (error) {
       if (session !== undefined) manager.discard(session)
@@ -81,28 +85,83 @@ export async function attachSession<Data extends object>(
   manager: SessionManager<Data>,
   req: NodeRequest,
   res: NodeServerResponse,
-  { fresh = false, legacy, onFailure }: AttachSessionOptions<Data>,
+  options: AttachSessionOptions<Data>,
 ): Promise<Session<Data>> {
+  return attachNow(manager, req, res, options)
+}
+
+/** As {@link attachSession}, but with a promise only where it has to wait; and what that rejects with, this may throw. */
+export function attachNow<Data extends object>(
+  manager: SessionManager<Data>,
+  req: NodeRequest,
+  res: NodeServerResponse,
+  { fresh = false, legacy, onFailure }: AttachSessionOptions<Data>,
+): Session<Data> | Promise<Session<Data>> {
   assertAttachable(manager, res)
-  const session = await manager.load(sessionRequest(req), { fresh })
+  const gated = (session: Session<Data>, ticket: LegacyTicket<Data> | null): Session<Data> => {
+    gateResponse(res as ServerResponse, {
+      beforeHead: (head) => commitTo(manager, session, res.statusCode, head, ticket),
+      onFailure,
+    })
+    return session
+  }
+  const loaded = manager.now.load(sessionRequest(req), { fresh })
   const ticket = legacy?.find(req.headers) ?? null
-  const taken = ticket !== null && session.isNew && takeOver(session, await ticket.read())
-  gateResponse(res as ServerResponse, {
-    async beforeHead(head) {
-      const headers = await manager.commit(session, { status: res.statusCode }).catch((error: unknown) => {
-        // An error page goes out all the same: a failure on top of it would hide it.
-        if (res.statusCode < 500) throw error
-        return manager.discard(session)
-      })
-      const moved = taken && session.id !== null
-      // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
-      if (moved) await ticket.end()
-      headers.applyTo(head)
-      if (moved) appendCookie(head, ticket.removeCookie)
-    },
-    onFailure,
-  })
-  return session
+  if (ticket !== null) return takenOver(loaded, ticket).then(([session, taken]) => gated(session, taken))
+  return loaded instanceof Promise ? loaded.then((session) => gated(session, null)) : gated(loaded, null)
+}
+
+/** Commits a session when the head of its response has been decided. `ticket` is that of the session it takes the place of. */
+function commitTo<Data extends object>(
+  manager: SessionManager<Data>,
+  session: Session<Data>,
+  status: number,
+  head: NodeResponse,
+  ticket: LegacyTicket<Data> | null,
+): void | Promise<void> {
+  // An error page goes out all the same: a failure on top of it would hide it.
+  const failed = (error: unknown): SessionHeaders => {
+    if (status < 500) throw error
+    return manager.discard(session)
+  }
+  const committed = attempt(() => manager.now.commit(session, { status }), failed)
+  if (ticket !== null) return finishMove(session, committed, head, ticket)
+  if (committed instanceof Promise) return committed.then((headers) => headers.applyTo(head))
+  committed.applyTo(head)
+}
+
+function attempt<Value>(
+  call: () => Value | Promise<Value>,
+  failed: (error: unknown) => Value,
+): Value | Promise<Value> {
+  try {
+    const result = call()
+    return result instanceof Promise ? result.catch(failed) : result
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+async function finishMove<Data extends object>(
+  session: Session<Data>,
+  committed: SessionHeaders | Promise<SessionHeaders>,
+  head: NodeResponse,
+  ticket: LegacyTicket<Data>,
+): Promise<void> {
+  const headers = await committed
+  // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
+  if (session.id !== null) await ticket.end()
+  headers.applyTo(head)
+  if (session.id !== null) appendCookie(head, ticket.removeCookie)
+}
+
+/** The session, with what another library has kept if it is new; the ticket if there was anything. */
+async function takenOver<Data extends object>(
+  loaded: Session<Data> | Promise<Session<Data>>,
+  ticket: LegacyTicket<Data>,
+): Promise<[Session<Data>, LegacyTicket<Data> | null]> {
+  const session = await loaded
+  return [session, session.isNew && takeOver(session, await ticket.read()) ? ticket : null]
 }
 
 /** Puts into a new session what another library has kept. @returns Whether there was anything. */
@@ -113,18 +172,23 @@ function takeOver<Data extends object>(session: Session<Data>, former: LegacySes
   return true
 }
 
-/** Which responses a manager has been attached to; a second session would answer with a cookie of its own. */
-const attached = new WeakMap<object, WeakSet<NodeServerResponse>>()
+/** The managers that a response has been attached to; a second session of one would answer with a cookie of its own. */
+const attachedTo = Symbol('coatcheck.attachedTo')
+
+interface Attachable {
+  [attachedTo]?: readonly object[]
+}
 
 function assertAttachable(manager: object, res: NodeServerResponse): void {
-  const responses = attached.get(manager) ?? new WeakSet()
-  const fault = responses.has(res)
+  const attachable = res as Attachable
+  const managers = attachable[attachedTo] ?? []
+  const fault = managers.includes(manager)
     ? 'The session middleware is mounted twice: this request has its session already.'
     : res.headersSent
       ? 'The session came too late: the head of the response has been sent. Attach it before anything is written.'
       : null
   if (fault !== null) throw new SessionError('ERR_SESSION_CONFIG', fault)
-  attached.set(manager, responses.add(res))
+  attachable[attachedTo] = [...managers, manager]
 }
 
 function answerError(error: unknown, _: unknown, res: NodeServerResponse): void {

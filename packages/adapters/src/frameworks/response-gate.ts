@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import type { NodeResponse } from '@coatcheck/core'
 import { describingHeaders } from './describing-headers.ts'
+import { isHttp1, pretendEnded, pretendSent } from './pretence.ts'
 
 /** What is to happen before a response goes out. A hook that returns no promise holds nothing up. */
 export interface ResponseHooks {
@@ -48,7 +49,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
     pretending = on
     pretendSent(res, on)
     // Not by Node's own `finished`: a closing server cuts connections by it, and what streams below write is refused.
-    claim(res, 'writableEnded', on && ended)
+    pretendEnded(res, on && ended)
   }
 
   function whileOpen(change: () => unknown): void {
@@ -204,27 +205,6 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
 
 function isChunk(chunk: unknown): boolean {
   return typeof chunk === 'string' || chunk instanceof Uint8Array
-}
-
-function isHttp1(res: ServerResponse): boolean {
-  return Object.hasOwn(res, header)
-}
-
-/** Makes a response say that its head has gone; then `setHeader` throws as it should. */
-function pretendSent(res: ServerResponse, on: boolean): void {
-  const fields = res as unknown as { [header]: string | null; readonly stream: object }
-  // node:http keeps the head in a field; node:http2 leaves it to the stream below.
-  if (!isHttp1(res)) claim(fields.stream, 'headersSent', on)
-  else if (!res.headersSent || fields[header] === placeholder) fields[header] = on ? placeholder : null
-}
-
-const header = '_header'
-const placeholder = 'held'
-
-/** Lets an object say `true` where its prototype would not. */
-function claim(target: object, name: string, on: boolean): void {
-  if (on) Object.defineProperty(target, name, { value: true, configurable: true })
-  else Reflect.deleteProperty(target, name)
 }
 
 /** The fields that `writeHead` was given: an object, a flat list of names and values, or a list of pairs. */

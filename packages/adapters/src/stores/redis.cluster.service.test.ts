@@ -49,7 +49,7 @@ describe.for([
   test('the sessions of a user lie on all nodes, and are found and ended together', async () => {
     const ids = (await Promise.all([0, 1, 2].map((at) => idsOn(at, `spread-${driver}`)))).flat()
     expect(ids).toHaveLength(30)
-    await Promise.all(ids.map((id) => store.set(id, recordOf(`user-${driver}`))))
+    await Promise.all(ids.map(async (id) => store.set(id, recordOf(`user-${driver}`))))
     expect((await store.listByUser(`user-${driver}`)).size).toBe(30)
     expect(await store.deleteByUser(`user-${driver}`, ids[0])).toBe(29)
     expect([...(await store.listByUser(`user-${driver}`)).keys()]).toEqual([ids[0]])
@@ -89,7 +89,7 @@ describe.for([
 
   test('without one node its sessions are errors and the others work; with it all are there', async () => {
     const [lost, safe] = [(await idsOn(2, `lost-${driver}`))[0]!, (await idsOn(0, `safe-${driver}`))[0]!]
-    await Promise.all([lost, safe].map((id) => store.set(id, recordOf(null))))
+    await Promise.all([lost, safe].map(async (id) => store.set(id, recordOf(null))))
     await third.stop('SIGKILL')
     await expect(store.get(lost)).rejects.toThrow(/Redis/)
     await expect(store.compareAndSet(lost, { ...recordOf(null), version: 2 }, 1)).rejects.toThrow(/Redis/)

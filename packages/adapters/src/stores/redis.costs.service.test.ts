@@ -101,7 +101,7 @@ describe('the sessions of one user among 100 000', () => {
   test('are found and ended by commands that depend on that user alone', async () => {
     for (let start = 0; start < 100_000; start += 5000) {
       const some = Array.from({ length: 5000 }, (_, at) => start + at)
-      await Promise.all(some.map((at) => store.set(idOf(at), recordOf(`user-${at % 20_000}`))))
+      await Promise.all(some.map(async (at) => store.set(idOf(at), recordOf(`user-${at % 20_000}`))))
     }
     expect(await client.dbsize()).toBeGreaterThanOrEqual(120_000)
     const before = await server.commandCounts()

@@ -38,7 +38,7 @@ test('what a replica had when its master was lost is there, and goes on', async 
       // Until the replica has been elected, the sessions of its slots are errors: at no time are they absent.
       let absent = false
       await until(async () => {
-        const records = await Promise.all(ids.map((id) => store.get(id)))
+        const records = await Promise.all(ids.map(async (id) => store.get(id)))
         absent ||= records.includes(null)
         return true
       }, 'Nobody took over')

@@ -84,11 +84,8 @@ describe.for([
     const cuts: Promise<unknown>[] = []
     let [acknowledged, unknown] = [0, 0]
     for (let version = 1; version <= 300; version++) {
-      const written = store.compareAndSet(
-        one,
-        { ...record, payload: `${version}`, version: version + 1 },
-        version,
-      )
+      const next = { ...record, payload: `${version}`, version: version + 1 }
+      const written = Promise.resolve(store.compareAndSet(one, next, version))
       if (version % 25 === 0) cuts.push(server.command('CLIENT', 'KILL', 'TYPE', 'normal').catch(() => {}))
       const outcome = await written.catch(() => null)
       if (outcome === null) {
@@ -137,9 +134,8 @@ describe.for([
 describe('a failure says what to do, and does not carry the session', () => {
   test('on a replica', async () => {
     const reader = new Redis(replica.url)
-    const error: unknown = await redisStore(reader)
-      .set(idOf('x'), record)
-      .catch((reason: unknown) => reason)
+    const write = async (): Promise<void> => redisStore(reader).set(idOf('x'), record)
+    const error: unknown = await write().catch((reason: unknown) => reason)
     expect(String(error)).toMatch(/Redis failed at write: .*READONLY.*connect the client to the primary/)
     expect(JSON.stringify([String(error), (error as Error).cause ?? null])).not.toContain('secret-payload')
     await reader.quit()

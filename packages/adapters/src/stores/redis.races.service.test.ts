@@ -68,9 +68,9 @@ test.for([{ cluster: true }, { cluster: false }])(
           if ((await store.get(from)) === null) return store.delete(to)
         }
       }
-      const renew = (): Promise<unknown> => store.compareAndSet(from, recordOf(2), 1)
-      const adopt = (): Promise<unknown> => store.compareAndSet(adopted, recordOf(2), 1)
-      const login = (): Promise<unknown> => store.compareAndSet(other, recordOf(1), 0)
+      const renew = async (): Promise<unknown> => store.compareAndSet(from, recordOf(2), 1)
+      const adopt = async (): Promise<unknown> => store.compareAndSet(adopted, recordOf(2), 1)
+      const login = async (): Promise<unknown> => store.compareAndSet(other, recordOf(1), 0)
       await Promise.all([
         rotate(),
         store.deleteByUser('ann'),
@@ -81,7 +81,7 @@ test.for([{ cluster: true }, { cluster: false }])(
       ])
       expect([seed, await direct.get(to)]).toEqual([seed, null])
       expect([seed, (await direct.get(from))?.userId ?? null]).toEqual([seed, null])
-      const live = await Promise.all([other, adopted].map((id) => direct.get(id)))
+      const live = await Promise.all([other, adopted].map(async (id) => direct.get(id)))
       const expected = [other, adopted].filter((_, at) => live[at] !== null)
       expect([seed, [...(await direct.listByUser('ann')).keys()].toSorted()]).toEqual([
         seed,
@@ -112,12 +112,12 @@ describe.for([{ cluster: true }, { cluster: false }])(
     }
 
     const works: readonly [string, (store: RedisStore) => Promise<unknown>][] = [
-      ['a login', (store) => store.compareAndSet(next, recordOf(1), 0)],
+      ['a login', async (store) => store.compareAndSet(next, recordOf(1), 0)],
       [
         'a renewal',
-        (store) => store.compareAndSet(id, { ...recordOf(2), expiresAt: Date.now() + 600_000 }, 1),
+        async (store) => store.compareAndSet(id, { ...recordOf(2), expiresAt: Date.now() + 600_000 }, 1),
       ],
-      ['a removal', (store) => store.compareAndSet(id, null, 1)],
+      ['a removal', async (store) => store.compareAndSet(id, null, 1)],
       ['deleteByUser', (store) => store.deleteByUser('ann')],
       [
         'a rotation, as core does it',

@@ -265,7 +265,7 @@ test('a store keeps its abilities, also one that is frozen or has private fields
     readonly consistency = 'eventual'
     get: Store['get'] = (id) => this.#inner.get(id)
     set: Store['set'] = (id, record) => this.#inner.set(id, record)
-    delete(id: Parameters<Store['delete']>[0]): Promise<void> {
+    delete(id: Parameters<Store['delete']>[0]): ReturnType<Store['delete']> {
       return this.#inner.delete(id)
     }
   }

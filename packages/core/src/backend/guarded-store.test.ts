@@ -77,9 +77,9 @@ test('the store keeps its `this`', async () => {
   expect(await guarded.get(id)).toBe(record)
 })
 
-const get = (store: GuardedStore): Promise<unknown> => store.get(id)
-const write = (store: GuardedStore): Promise<unknown> => store.compareAndSet(id, record, 1)
-const remove = (store: GuardedStore): Promise<unknown> => store.compareAndSet(id, null, 1)
+const get = async (store: GuardedStore): Promise<unknown> => store.get(id)
+const write = async (store: GuardedStore): Promise<unknown> => store.compareAndSet(id, record, 1)
+const remove = async (store: GuardedStore): Promise<unknown> => store.compareAndSet(id, null, 1)
 const down = new Error('ECONNREFUSED')
 const reject = (): Promise<never> => Promise.reject(down)
 const throwAtOnce = (): never => {
@@ -108,3 +108,42 @@ test.each([
     }
   },
 )
+
+test('a store may answer by a query that runs when it is awaited, and its failure is ours', async () => {
+  const executed: string[] = []
+  /** As query builders and other realms give them: no `Promise`, and nothing happens before somebody waits. */
+  const query = (name: string, answer: () => unknown): never => {
+    const then = (resolve: (value: unknown) => void, reject: (error: unknown) => void): void => {
+      executed.push(name)
+      try {
+        resolve(answer())
+      } catch (error) {
+        reject(error)
+      }
+    }
+    // oxlint-disable-next-line unicorn/no-thenable
+    return { then } as never
+  }
+  const answers = { get: () => record, set: () => {}, delete: () => {}, compareAndSet: () => false }
+  const plain: Store = {
+    get: () => query('get', answers.get),
+    set: () => query('set', answers.set),
+    delete: () => query('delete', answers.delete),
+  }
+  const atomic: AtomicStore = { ...plain, compareAndSet: () => query('compareAndSet', answers.compareAndSet) }
+  expect(await guardStore(atomic, ignore).compareAndSet(id, record, 1)).toBe(false)
+  const guarded = guardStore(plain, ignore)
+  expect([await guarded.get(id), await guarded.compareAndSet(id, record, 1)]).toEqual([record, true])
+  await guarded.compareAndSet(id, null, 1)
+  expect(executed).toEqual(['compareAndSet', 'get', 'set', 'delete'])
+  const failing = guardStore({ ...plain, get: () => query('get', throwAtOnce) }, ignore)
+  await expect(failing.get(id)).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', cause: down })
+})
+
+test('a store that need not wait answers without a promise, and what it throws is its failure', () => {
+  const plain: Store = { get: () => record, set: () => {}, delete: () => {} }
+  expect(guardStore(plain, ignore).get(id)).toBe(record)
+  expect(guardStore(plain, ignore).compareAndSet(id, record, 1)).toBe(true)
+  const failing = guardStore({ ...plain, get: throwAtOnce }, ignore)
+  expect(() => failing.get(id)).toThrow(SessionError)
+})

@@ -1,15 +1,16 @@
 import type { SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
 import type { OnEvent } from '../manager/events.ts'
+import { andThen, isPending, type Maybe } from '../steps.ts'
 import { isAtomic, type Store, type StoredRecord } from '../store/store.ts'
 
 type Operation = 'get' | 'set' | 'delete' | 'compareAndSet'
 
 /** The two operations that core needs of any store; a failure is always `ERR_SESSION_STORE`. */
 export interface GuardedStore {
-  get(id: SessionId): Promise<StoredRecord | null>
+  get(id: SessionId): Maybe<StoredRecord | null>
   /** As `AtomicStore.compareAndSet`. A store that cannot compare writes unconditionally: the last write wins. */
-  compareAndSet(id: SessionId, next: StoredRecord | null, expected: number): Promise<boolean>
+  compareAndSet(id: SessionId, next: StoredRecord | null, expected: number): Maybe<boolean>
 }
 
 /**
@@ -18,23 +19,30 @@ export interface GuardedStore {
  * @param operation What kind of call it is, for the event.
  * @param method What it is called, for the message.
  */
-export async function guard<Result>(
+export function guard<Result>(
   onEvent: OnEvent,
   operation: Operation,
-  call: () => Promise<Result>,
+  call: () => Maybe<Result>,
   method: string = operation,
-): Promise<Result> {
-  try {
-    return await call()
-  } catch (cause) {
+): Maybe<Result> {
+  const fail = (cause: unknown): never => {
     onEvent({ type: 'store-failure', operation, error: cause })
     throw new SessionError('ERR_SESSION_STORE', `The session store failed at ${method}.`, { cause })
+  }
+  try {
+    const result = call()
+    return isPending(result) ? Promise.resolve(result).catch(fail) : result
+  } catch (cause) {
+    return fail(cause)
   }
 }
 
 /** Puts a store behind one door: failures are told apart from absence, and the weaker kind of store is levelled. */
 export function guardStore(store: Store, onEvent: OnEvent): GuardedStore {
-  const get: GuardedStore['get'] = (id) => guard(onEvent, 'get', async () => (await store.get(id)) ?? null)
+  const get: GuardedStore['get'] = (id) => {
+    const found = guard(onEvent, 'get', () => store.get(id))
+    return andThen(found, (record) => record ?? null)
+  }
   if (isAtomic(store)) {
     return {
       get,
@@ -44,11 +52,12 @@ export function guardStore(store: Store, onEvent: OnEvent): GuardedStore {
   }
   return {
     get,
-    async compareAndSet(id, next) {
-      await (next === null
-        ? guard(onEvent, 'delete', () => store.delete(id))
-        : guard(onEvent, 'set', () => store.set(id, next)))
-      return true
+    compareAndSet(id, next) {
+      const written =
+        next === null
+          ? guard(onEvent, 'delete', () => store.delete(id))
+          : guard(onEvent, 'set', () => store.set(id, next))
+      return andThen(written, () => true)
     },
   }
 }

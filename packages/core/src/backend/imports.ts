@@ -1,6 +1,7 @@
 import { newSessionId } from '../crypto/token.ts'
 import type { ForeignCookie } from '../session/foreign-session.ts'
 import type { ImportedSession, LiveRecord, SessionState } from '../session/state.ts'
+import { orNull, run } from '../steps.ts'
 import { importId, longestImport } from './import-id.ts'
 import { move } from './move.ts'
 import { isMoved } from './session-records.ts'
@@ -13,9 +14,9 @@ export async function openImport(
 ): Promise<Opened | null> {
   if (credential === null) return null
   const id = await importId(library, credential)
-  const note = await parts.records.find(id)
+  const note = await run(parts.records.find(id))
   // A note whose session has ended is one all the same: what was logged out must not be taken over again.
-  return 'absent' in note && note.absent === 'unknown' ? null : open(parts, id)
+  return 'absent' in note && note.absent === 'unknown' ? null : run(open(parts, id))
 }
 
 /**
@@ -33,7 +34,7 @@ export async function settleImport(
     return await settle(parts, state, imported, live)
   } catch (error) {
     // Nobody has been told the new id.
-    await parts.records.remove(live.id, true).catch(() => {})
+    await run(orNull(parts.records.remove(live.id, true)))
     throw error
   }
 }
@@ -56,17 +57,17 @@ async function settle(
   // Who planted the cookie, or copied it, must not get in with whoever logs in here.
   const note = { successor: id, graceUntil: logsIn ? 0 : state.now + rotationGrace }
   const place = { ...live, id: await importId(library, credential), version: 0 }
-  const found = await records.bury(place, note, state.now + longestImport)
+  const found = await run(records.bury(place, note, state.now + longestImport))
   if (!isMoved(found) || found.successor === id) return done()
-  const first = await records.follow(found.successor)
+  const first = await run(records.follow(found.successor))
   const isEnded = first === null || found.graceUntil === 0
   // A login holds, whatever has become of the session before.
   if (isEnded && logsIn) return live
-  await records.remove(id, true)
+  await run(records.remove(id, true))
   if (isEnded) return gone(parts, id)
   onEvent({ type: 'conflict', id: first.id, attempt: 1 })
   const replay = { ...state, imported: null, nextId: null }
-  return logsIn ? move(parts, replay, first) : update(parts, { ...replay, change: null }, first)
+  return run(logsIn ? move(parts, replay, first) : update(parts, { ...replay, change: null }, first))
 }
 
 /**
@@ -81,14 +82,14 @@ export async function refuseImport(
   if (credential === null) return
   const { records } = parts
   const id = await importId(library, credential)
-  let found = await records.find(id)
+  let found = await run(records.find(id))
   if (!isMoved(found)) {
     const nowhere = { successor: newSessionId(), graceUntil: 0 }
     const times = { createdAt: now, seenAt: now, authenticatedAt: null }
     const record = { ...times, userId: null, auth: null, issuedAt: now, previous: null, values: new Map() }
-    found = await records.bury({ id, version: 0, record, migrated: false }, nowhere, now + longestImport)
+    found = await run(records.bury({ id, version: 0, record, migrated: false }, nowhere, now + longestImport))
   }
   if (!isMoved(found) || found.graceUntil === 0) return
-  const live = await records.follow(found.successor)
-  if (live !== null) await end(parts, live)
+  const live = await run(records.follow(found.successor))
+  if (live !== null) await run(end(parts, live))
 }

@@ -1,6 +1,7 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
 import type { PreviousId } from '../session/record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
+import { orNull, wait, type Steps } from '../steps.ts'
 import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type Found } from './session-records.ts'
@@ -18,47 +19,43 @@ interface Heir {
  * one becomes a tombstone by a conditional write. If that write is lost, the session has changed or ended meanwhile,
  * and the new record follows suit.
  */
-export async function move(
-  parts: StoreParts,
-  state: SessionState,
-  origin: LiveRecord,
-): Promise<LiveRecord | null> {
+export function* move(parts: StoreParts, state: SessionState, origin: LiveRecord): Steps<LiveRecord | null> {
   const successor = (state.nextId ??= newSessionId())
   try {
-    return await moveTo(successor, parts, state, origin)
+    return yield* moveTo(successor, parts, state, origin)
   } catch (error) {
     // Nobody has been told the new id. If the store is out of reach, its record stays until it expires.
-    await parts.records.remove(successor, true).catch(() => {})
+    yield* orNull(parts.records.remove(successor, true))
     throw error
   }
 }
 
-async function moveTo(
+function* moveTo(
   successor: SessionId,
   parts: StoreParts,
   state: SessionState,
   origin: LiveRecord,
-): Promise<LiveRecord | null> {
+): Steps<LiveRecord | null> {
   const { guard, onEvent, records, rotationGrace } = parts
   const { change } = state
   const graceUntil = change === null ? state.now + rotationGrace : 0
   let from: LiveRecord | null = origin
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const previous = graceUntil > 0 ? predecessor(from!, graceUntil) : null
-    const record = { ...(await rebuild(state, from?.record, guard)), issuedAt: state.now, previous }
-    if (!(await records.write(successor, record, attempt - 1))) return gone(parts, origin.id)
+    const record = { ...(yield* rebuild(state, from?.record, guard)), issuedAt: state.now, previous }
+    if (!(yield* wait(records.write(successor, record, attempt - 1)))) return gone(parts, origin.id)
     const moved: LiveRecord = { id: successor, version: attempt, record, migrated: false }
     if (from === null) return announce(parts, state, moved, null)
-    const found = await records.bury(from, { successor, graceUntil })
+    const found: Found = yield* records.bury(from, { successor, graceUntil })
     if (isMoved(found) && found.successor === successor) return announce(parts, state, moved, from.id)
-    const { live, rejoin } = await heirOf(parts, found, state, origin)
+    const { live, rejoin }: Heir = yield* heirOf(parts, found, state, origin)
     if (rejoin) {
-      await records.remove(successor, true)
-      return live === null ? gone(parts, origin.id) : update(parts, state, live)
+      yield* records.remove(successor, true)
+      return live === null ? gone(parts, origin.id) : yield* update(parts, state, live)
     }
     // A login holds although its session has ended meanwhile, but brings nothing over from it.
     if (live === null && change?.kind !== 'login') {
-      await records.remove(successor, true)
+      yield* records.remove(successor, true)
       return gone(parts, origin.id)
     }
     if (live !== null) onEvent({ type: 'conflict', id: live.id, attempt })
@@ -72,18 +69,18 @@ function predecessor({ id, record }: LiveRecord, until: number): PreviousId {
   return { id, until, first, turns: turns + 1 }
 }
 
-async function heirOf(
+function* heirOf(
   { records }: StoreParts,
   found: Found,
   { change }: SessionState,
   origin: LiveRecord,
-): Promise<Heir> {
+): Steps<Heir> {
   if (isLive(found)) return { live: found, rejoin: false }
   let at: Found = found
   let superseded = false
   while (isMoved(at)) {
     superseded ||= at.graceUntil === 0
-    at = await records.find(at.successor)
+    at = yield* records.find(at.successor)
   }
   const live = isLive(at) ? at : null
   if (change === null) return { live: superseded ? null : live, rejoin: true }

@@ -2,19 +2,20 @@ import { authAfter } from '../session/authentication.ts'
 import type { SessionRecord } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { SessionState } from '../session/state.ts'
+import { wait, type Steps } from '../steps.ts'
 import { noValues } from '../session/values.ts'
 
 /**
  * The record that a request wants to write over `before`, or as a new one: its changes replayed, its login made,
  * its visit noted. Rejects with `ERR_SESSION_DATA` when the data could not be loaded again.
  */
-export async function rebuild(
+export function* rebuild(
   { change, imported, now, working }: SessionState,
   before: SessionRecord | undefined,
   guard: DataGuard,
-): Promise<SessionRecord> {
+): Steps<SessionRecord> {
   const values = working.rebase((before ?? imported)?.values ?? noValues)
-  await guard.check(values)
+  yield* wait(guard.check(values))
   return {
     createdAt: before?.createdAt ?? now,
     seenAt: Math.max(before?.seenAt ?? 0, now),

@@ -66,7 +66,7 @@ export function createLedgers(store: GuardedStore, keepFor: number, now: () => n
       return await store.compareAndSet(id, record, version)
     } catch (error) {
       // It may have been done before the failure. The client would be left with a cookie that is out of date.
-      const found = await store.get(id).catch(() => null)
+      const found = await (async () => store.get(id))().catch(() => null)
       if (found?.payload === record.payload) return true
       throw error
     }

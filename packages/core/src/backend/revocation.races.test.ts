@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { exploreInterleavings, type Actor, type Gate } from '../conformance/scheduler.ts'
 import { newSessionId } from '../crypto/token.ts'
 import { memoryStore } from '../memory-store.ts'
+import type { Maybe } from '../steps.ts'
 import type { AtomicStore } from '../store/store.ts'
 import type { SealedLine } from './revocation-record.ts'
 import { noteLine } from './revocation-registry.ts'
@@ -80,8 +81,8 @@ async function prepare(
 }
 
 function gated(store: AtomicStore, gate: Gate, world: World): AtomicStore {
-  const counted = <Result>(key: string, writes: boolean, step: () => Promise<Result>): Promise<Result> =>
-    gate({ key, writes }, () => {
+  const counted = <Result>(key: string, writes: boolean, step: () => Maybe<Result>): Promise<Result> =>
+    gate({ key, writes }, async () => {
       world.calls++
       return step()
     })

@@ -3,6 +3,7 @@ import { newSessionId, type SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
 import type { SessionEvent } from '../manager/events.ts'
 import { memoryStore } from '../memory-store.ts'
+import type { Maybe } from '../steps.ts'
 import type { AtomicStore, Store, StoredRecord } from '../store/store.ts'
 import type { SealedLine } from './revocation-record.ts'
 import { revocationListOf, type RevocationList, type RevocationParts } from './revocation-list.ts'
@@ -31,7 +32,7 @@ function openHouse() {
     records,
     fault: null as null | ((call: string) => 'before' | 'after' | 'denied' | null),
   }
-  const run = async <Result>(call: string, work: () => Promise<Result>): Promise<Result> => {
+  const run = async <Result>(call: string, work: () => Maybe<Result>): Promise<Result> => {
     calls.push(call)
     const fault = house.fault?.(call) ?? null
     if (fault === 'before') throw new Error('down')

@@ -13,6 +13,7 @@ import {
 } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { LiveRecord } from '../session/state.ts'
+import { orNull, wait, type Maybe, type Steps } from '../steps.ts'
 import type { GuardedStore } from './guarded-store.ts'
 
 /** What is found under an id: a live session, where it went, or why there is none. */
@@ -20,22 +21,22 @@ export type Found = LiveRecord | Tombstone | { readonly absent: RejectionReason 
 
 /** Sessions as records of a store: found, followed, written and ended. */
 export interface SessionRecords {
-  find(id: SessionId): Promise<Found>
+  find(id: SessionId): Steps<Found>
   /** The live record that a session has now, through rotations but not through logins. */
-  follow(id: SessionId): Promise<LiveRecord | null>
+  follow(id: SessionId): Steps<LiveRecord | null>
   /** Writes over this version, 0 for none. @returns Whether that was the version there. */
-  write(id: SessionId, record: SessionRecord, version: number): Promise<boolean>
+  write(id: SessionId, record: SessionRecord, version: number): Maybe<boolean>
   /**
    * Turns a record into a tombstone, which stays `until` then or as long as the record would have.
    *
    * @returns What is there now: the tombstone, or what came before it.
    */
-  bury(live: LiveRecord, tombstone: Tombstone, until?: number): Promise<Found>
+  bury(live: LiveRecord, tombstone: Tombstone, until?: number): Steps<Found>
   /**
    * Removes the live record to which an id leads, through rotations and, if asked, through logins. Where the
    * version that the id had is known, one call does it, unless another request was first.
    */
-  remove(id: SessionId, throughLogins: boolean, version?: number): Promise<void>
+  remove(id: SessionId, throughLogins: boolean, version?: number): Steps<void>
 }
 
 /** So many losses in a row mean that the store's comparison does not work. */
@@ -64,8 +65,8 @@ export function createSessionRecords(
   lifetime: Lifetime,
   now: () => number,
 ): SessionRecords {
-  async function find(id: SessionId): Promise<Found> {
-    const stored = await store.get(id)
+  function* find(id: SessionId): Steps<Found> {
+    const stored = yield* wait(store.get(id))
     if (stored === null) return { absent: 'unknown' }
     const decoded = decodeRecord(stored)
     if (decoded === null) return { absent: 'unreadable' }
@@ -74,7 +75,7 @@ export function createSessionRecords(
     if (isTombstone(decoded) || Math.min(stored.expiresAt, deadlineOf(decoded, lifetime)) <= now()) {
       return { absent: 'expired' }
     }
-    const data = await guard.read(decoded.values)
+    const data = yield* wait(guard.read(decoded.values))
     if (data === null) return { absent: 'schema' }
     const { migrated, values } = data
     return { id, version: stored.version, record: { ...decoded, values }, migrated }
@@ -83,9 +84,9 @@ export function createSessionRecords(
   return {
     find,
 
-    async follow(id) {
-      let found = await find(id)
-      while (isMoved(found) && found.graceUntil > 0) found = await find(found.successor)
+    *follow(id) {
+      let found = yield* find(id)
+      while (isMoved(found) && found.graceUntil > 0) found = yield* find(found.successor)
       return isLive(found) ? found : null
     },
 
@@ -95,31 +96,31 @@ export function createSessionRecords(
       return store.compareAndSet(id, next, version)
     },
 
-    async bury({ id, record, version }, tombstone, until = deadlineOf(record, lifetime)) {
+    *bury({ id, record, version }, tombstone, until = deadlineOf(record, lifetime)) {
       // As long as the old id could still come back, its return must be noticed.
       const expiresAt = Math.max(until, tombstone.graceUntil)
       const stone = { payload: encodeTombstone(tombstone), expiresAt, userId: null, version: version + 1 }
       try {
-        return (await store.compareAndSet(id, stone, version)) ? tombstone : await find(id)
+        return (yield* wait(store.compareAndSet(id, stone, version))) ? tombstone : yield* find(id)
       } catch (error) {
         // The write may have been done before the failure; then the old id is given up all the same.
-        const found = await find(id).catch(() => null)
+        const found = yield* orNull(find(id))
         if (found !== null && isMoved(found) && found.successor === tombstone.successor) return found
         throw error
       }
     },
 
-    async remove(id, throughLogins, version) {
-      if (version !== undefined && (await store.compareAndSet(id, null, version))) return
+    *remove(id, throughLogins, version) {
+      if (version !== undefined && (yield* wait(store.compareAndSet(id, null, version)))) return
       let at = id
       for (let attempt = 0; attempt < maxAttempts;) {
-        const stored = await store.get(at)
+        const stored = yield* wait(store.get(at))
         const decoded = stored && decodeRecord(stored)
         if (stored === null) return
         if (decoded !== null && isTombstone(decoded)) {
           if (decoded.graceUntil === 0 && !throughLogins) return
           at = decoded.successor
-        } else if (await store.compareAndSet(at, null, stored.version)) {
+        } else if (yield* wait(store.compareAndSet(at, null, stored.version))) {
           return
         } else {
           attempt++

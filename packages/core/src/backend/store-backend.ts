@@ -3,6 +3,7 @@ import { SessionError } from '../errors.ts'
 import type { OnEvent, RejectionReason } from '../manager/events.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
+import { orNull, wait, type Steps } from '../steps.ts'
 import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type SessionRecords } from './session-records.ts'
@@ -23,37 +24,37 @@ export type Opened =
   | { readonly live: null; readonly reason: RejectionReason }
 
 /** Finds the session of an id. One that was rotated away leads on for its grace window, and is an alarm after it. */
-export async function open({ now, onEvent, records }: StoreParts, id: SessionId): Promise<Opened> {
-  const found = await records.find(id)
+export function* open({ now, onEvent, records }: StoreParts, id: SessionId): Steps<Opened> {
+  const found = yield* records.find(id)
   if (isLive(found)) return { live: found, viaGrace: false }
   if (!isMoved(found)) return { live: null, reason: found.absent }
   if (found.graceUntil === 0) return { live: null, reason: 'superseded' }
   if (found.graceUntil > now()) {
-    const live = await records.follow(found.successor)
+    const live = yield* records.follow(found.successor)
     return live === null ? { live, reason: 'unknown' } : { live, viaGrace: true }
   }
   // A login ended this line: what came after it was never in reach of the old id.
-  await records.remove(found.successor, false)
+  yield* records.remove(found.successor, false)
   onEvent({ type: 'reused', id })
   return { live: null, reason: 'reused' }
 }
 
 /** Begins a session, and ends the one that it takes the place of after a `destroy`. */
-export async function create(parts: StoreParts, state: SessionState): Promise<LiveRecord> {
+export function* create(parts: StoreParts, state: SessionState): Steps<LiveRecord> {
   const { guard, onEvent, records } = parts
   const id = (state.nextId ??= newSessionId())
-  const record = await rebuild(state, undefined, guard)
+  const record = yield* rebuild(state, undefined, guard)
   try {
-    if (!(await records.write(id, record, 0))) {
+    if (!(yield* wait(records.write(id, record, 0)))) {
       throw new SessionError(
         'ERR_SESSION_STORE',
         'The store took a fresh id for known: its compareAndSet is broken.',
       )
     }
-    if (state.ended !== null) await end(parts, state.ended)
+    if (state.ended !== null) yield* end(parts, state.ended)
   } catch (error) {
     // Nobody has been told the new id; what there was before goes on alone.
-    await records.remove(id, true).catch(() => {})
+    yield* orNull(records.remove(id, true))
     throw error
   }
   onEvent({ type: 'created', id, userId: record.userId })
@@ -67,22 +68,18 @@ export async function create(parts: StoreParts, state: SessionState): Promise<Li
  *
  * @returns Null when the session has ended meanwhile.
  */
-export async function update(
-  parts: StoreParts,
-  state: SessionState,
-  from: LiveRecord,
-): Promise<LiveRecord | null> {
+export function* update(parts: StoreParts, state: SessionState, from: LiveRecord): Steps<LiveRecord | null> {
   const { guard, onEvent, records } = parts
   let live = from
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const { id, version } = live
-    const record = await rebuild(state, live.record, guard)
-    if (await records.write(id, record, version)) {
+    const record = yield* rebuild(state, live.record, guard)
+    if (yield* wait(records.write(id, record, version))) {
       const keys = state.working.changedKeys()
       onEvent(keys.length > 0 || live.migrated ? { type: 'updated', id, keys } : { type: 'touched', id })
       return { id, version: version + 1, record, migrated: false }
     }
-    const newer = await records.follow(id)
+    const newer = yield* records.follow(id)
     if (newer === null) return gone(parts, id)
     // Whoever was first has recorded a visit of its own.
     if (!live.migrated && state.working.changedKeys().length === 0) return newer
@@ -93,8 +90,8 @@ export async function update(
 }
 
 /** Ends the session, wherever rotations and logins have carried it meanwhile. */
-export async function end({ onEvent, records }: StoreParts, { id, version }: LiveRecord): Promise<void> {
-  await records.remove(id, true, version)
+export function* end({ onEvent, records }: StoreParts, { id, version }: LiveRecord): Steps<void> {
+  yield* records.remove(id, true, version)
   onEvent({ type: 'destroyed', id })
 }
 

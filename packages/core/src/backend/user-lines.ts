@@ -84,7 +84,7 @@ export function createUserLines(store: UserStore, onEvent: OnEvent, now: () => n
       throw conflictError()
     },
 
-    endAll(userId) {
+    async endAll(userId) {
       noteEnds()
       return guard(onEvent, 'delete', () => store.deleteByUser(userId), 'deleteByUser')
     },

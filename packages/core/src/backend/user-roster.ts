@@ -40,7 +40,7 @@ export async function openUserRoster(store: GuardedStore, userId: string): Promi
       const stored = await store.get(id)
       return stored === null ? { seats: [], version: 0 } : { seats: seatsOf(stored), version: stored.version }
     },
-    write(seats, version, expiresAt) {
+    async write(seats, version, expiresAt) {
       const payload = JSON.stringify({ format, roster: seats })
       return store.compareAndSet(id, { payload, expiresAt, userId: null, version: version + 1 }, version)
     },

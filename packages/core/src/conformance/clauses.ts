@@ -39,7 +39,7 @@ export const storeClauses: readonly Clause<Store>[] = [
       const records = new Map(
         Array.from({ length: parallel }, (_, at) => [newSessionId(), recordOf({ payload: `${at}` })]),
       )
-      await Promise.all([...records].map(([id, record]) => store.set(id, record)))
+      await Promise.all([...records].map(async ([id, record]) => store.set(id, record)))
       for (const [id, record] of records) expectRecord(await store.get(id), record)
     },
   ],
@@ -126,7 +126,7 @@ export const atomicClauses: readonly Clause<AtomicStore>[] = [
     async (store) => {
       const id = newSessionId()
       for (const version of [1, 2, 3]) {
-        const attempts = Array.from({ length: parallel }, (_, at) =>
+        const attempts = Array.from({ length: parallel }, async (_, at) =>
           store.compareAndSet(id, recordOf({ payload: `${version}/${at}`, version }), version - 1),
         )
         const won = (await Promise.all(attempts)).flatMap((written, at) =>

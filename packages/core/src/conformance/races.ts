@@ -115,9 +115,9 @@ function createWorld(kinds: readonly ActorKind[]): World {
 function createServer(store: AtomicStore, secret: string, kind: ActorKind | null): Server {
   const events: SessionEvent[] = []
   const observed: AtomicStore = {
-    get: (id) => server.gate({ key: id, writes: false }, () => store.get(id)),
-    set: (id, record) => server.gate({ key: id, writes: true }, () => store.set(id, record)),
-    delete: (id) => server.gate({ key: id, writes: true }, () => store.delete(id)),
+    get: (id) => server.gate({ key: id, writes: false }, async () => store.get(id)),
+    set: (id, record) => server.gate({ key: id, writes: true }, async () => store.set(id, record)),
+    delete: (id) => server.gate({ key: id, writes: true }, async () => store.delete(id)),
     compareAndSet: (id, next, expected) =>
       server.gate({ key: id, writes: true }, async () => {
         const written = await store.compareAndSet(id, next, expected)

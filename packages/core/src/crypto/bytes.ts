@@ -16,9 +16,18 @@ export function toBase64url(bytes: Bytes): string {
     .replaceAll('=', '')
 }
 
-/** So many random bytes from the runtime's secure source, as base64url (ASVS 11.5.1). */
+/** Random bytes in store: to ask the runtime costs more than what is asked for. */
+let pool: Bytes = new Uint8Array()
+const poolSize = 1024
+
+/** So many random bytes (at most 1024) from the runtime's secure source, as base64url (ASVS 11.5.1). */
 export function randomText(bytes: number): string {
-  return toBase64url(crypto.getRandomValues(new Uint8Array(bytes)))
+  if (pool.length < bytes) pool = crypto.getRandomValues(new Uint8Array(poolSize))
+  const text = toBase64url(pool.subarray(0, bytes))
+  // No byte is given out twice, or stays in memory after it was.
+  pool.fill(0, 0, bytes)
+  pool = pool.subarray(bytes)
+  return text
 }
 
 /** The bytes of a base64url text whose grammar has been checked already. */

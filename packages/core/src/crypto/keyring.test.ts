@@ -1,7 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { SessionError } from '../errors.ts'
 import { fromBase64url, toBase64url, utf8, type Bytes } from './bytes.ts'
-import { createKeyring, type Purpose } from './keyring.ts'
+import { createKeyring, type Key, type Keys, type Purpose } from './keyring.ts'
 import type { Secrets } from './secret-schedule.ts'
 
 const oldest = 'UN6z6XBS3jMUkrV-_GZzbrxfqXIGbCuISZv_9kyuahw'
@@ -74,28 +74,31 @@ test('ASVS-9.1.1 ASVS-11.2.5 a proof with one bit changed is refused, whichever 
 })
 
 test('a secret is opened at its first use, and its key kept', async () => {
-  const derive = vi.spyOn(crypto.subtle, 'deriveKey')
-  try {
-    const ring = createKeyring([newest, older])
-    expect(derive).toHaveBeenCalledTimes(0)
-    const proof = await ring.sign(purpose, 'm')
-    await ring.sign(purpose, 'n')
-    await ring.verify(purpose, 'm', proof)
-    // The newest sufficed, so the older one has not been touched.
-    expect(derive).toHaveBeenCalledTimes(1)
-    await ring.verify(purpose, 'n', proof)
-    await ring.verify(purpose, 'n', proof)
-    expect(derive).toHaveBeenCalledTimes(2)
-    // Neither can be read back out.
-    for (const { value } of derive.mock.results) expect(await value).toHaveProperty('extractable', false)
-  } finally {
-    derive.mockRestore()
+  const keys: Keys = new Map()
+  createKeyring([newest, older], Date.now, keys)
+  const opened = new Set<string>()
+  for (const [secret, key] of keys) {
+    const subkey: Key['subkey'] = (purpose) => {
+      opened.add(secret)
+      return key.subkey(purpose)
+    }
+    keys.set(secret, { ...key, subkey })
   }
+  const ring = createKeyring([newest, older], Date.now, keys)
+  expect(opened).toEqual(new Set())
+  const proof = await ring.sign(purpose, 'm')
+  await ring.sign(purpose, 'n')
+  await ring.verify(purpose, 'm', proof)
+  // The newest sufficed, so the older one has not been touched.
+  expect(opened).toEqual(new Set([newest]))
+  await ring.verify(purpose, 'n', proof)
+  expect(opened).toEqual(new Set([newest, older]))
+  for (const key of keys.values()) expect(await key.subkey(purpose)).toBe(await key.subkey(purpose))
 })
 
 test('many requests may use a new ring at once', async () => {
   const ring = createKeyring([newest])
-  const proofs = await Promise.all(Array.from({ length: 20 }, () => ring.sign(purpose, 'm')))
+  const proofs = await Promise.all(Array.from({ length: 20 }, async () => ring.sign(purpose, 'm')))
   expect(new Set(proofs).size).toBe(1)
 })
 
@@ -119,4 +122,42 @@ test('a ring that is printed tells nothing', () => {
   const printed = JSON.stringify(ring) + Object.values(ring).map(String).join()
   expect(printed).not.toContain(newest)
   expect(printed).not.toContain(older)
+})
+
+test('nothing but true counts as a proof, and what only resolves to it is waited for', async () => {
+  const ring = createKeyring([newest])
+  const answers: unknown[] = [1, 'yes', {}, [], Promise.resolve(false), Promise.resolve({})]
+  for (const answer of answers) expect(await ring.find(() => answer as boolean)).toBe(-1)
+  // oxlint-disable-next-line unicorn/no-thenable
+  const foreign = { then: (resolve: (value: boolean) => void) => resolve(false) }
+  expect(await ring.find(() => foreign as unknown as Promise<boolean>)).toBe(-1)
+  expect(await ring.find(async () => true)).toBe(0)
+})
+
+test('a proof that was verified is known the next time, for its own message and secret only', async () => {
+  const ring = createKeyring([newest])
+  const proof = await ring.sign('session-token', 'message')
+  for (let round = 0; round < 2; round++) {
+    expect(await ring.verify('session-token', 'message', proof)).toBe(0)
+    expect(await ring.verify('session-token', 'another', proof)).toBe(-1)
+    expect(await ring.verify('csrf-token', 'message', proof)).toBe(-1)
+    expect(await ring.verify('session-token', 'message', `A${proof.slice(1)}`)).toBe(-1)
+  }
+  expect(ring.keyUse()).toMatchObject([{ count: 2 }])
+})
+
+test('what a secret has verified is forgotten with it, and is bounded', async () => {
+  const keys: Keys = new Map()
+  const ring = createKeyring([newest], Date.now, keys)
+  const [key] = keys.values()
+  const proofs = new Set<string>()
+  for (let index = 0; index < 10_100; index++) {
+    const proof = await ring.sign('session-token', `${index}`)
+    proofs.add(proof)
+    await ring.verify('session-token', `${index}`, proof)
+  }
+  expect(key!.verified.size).toBe(10_000)
+  for (const [proof] of key!.verified) expect(proofs.has(proof)).toBe(true)
+  createKeyring([older], Date.now, keys)
+  expect([...keys.values()].map(({ verified }) => verified.size)).toEqual([0])
 })

@@ -7,6 +7,9 @@ import { createSealer, type SealContext, type Sealer } from './sealer.ts'
 import type { Secrets } from './secret-schedule.ts'
 import { maxTokenKeys } from './token-keys.ts'
 
+// What names a secret is a key that WebCrypto derives, except on Node, where node:crypto does so unseen.
+const naming = globalThis.navigator?.userAgent === 'Cloudflare-Workers' ? 1 : 0
+
 const older = '0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTmsZwFf3SYw0'
 const newest = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const context: SealContext = { purpose: 'cookie-session', audience: 'shop', cookieName: 'sid' }
@@ -169,7 +172,7 @@ describe('secrets of a provider', () => {
     time += 10 * minute
     const first = await callsIn(async () => expect(await indexOf(sealer, token)).toBe(1))
     // The new secret is given its name; of the old one, everything is known.
-    expect(first).toEqual({ imports: 1, derivations: 1, signatures: 1, decryptions: 1 })
+    expect(first).toEqual({ imports: naming, derivations: naming, signatures: naming, decryptions: 1 })
     expect(counts(ring)).toEqual([0, 2])
     time += 10 * minute
     const gone = await callsIn(async () => expect(await sealer.open(token)).toBe('forged'))
@@ -203,7 +206,8 @@ describe('the work of a read', () => {
     const sealer = createSealer(createKeyring([newest]), context)
     const read = (token: string) => callsIn(async () => expect(await indexOf(sealer, token)).toBe(0))
     // The secret is imported twice and given its name, once in the life of the process.
-    expect(await read(token)).toEqual({ imports: 2, derivations: 2, signatures: 1, decryptions: 1 })
+    const work = { imports: 1 + naming, derivations: 1 + naming, signatures: naming, decryptions: 1 }
+    expect(await read(token)).toEqual(work)
     expect(await read(token)).toEqual(once)
     expect(await read(token)).toEqual(once)
     expect(await read(other)).toEqual({ ...once, derivations: 1 })
@@ -231,7 +235,7 @@ describe('the work of a read', () => {
       const keys = await Promise.all(
         [...derive.mock.results, ...load.mock.results].map(({ value }) => value as unknown),
       )
-      expect(keys).toHaveLength(4)
+      expect(keys).toHaveLength(2 + 2 * naming)
       for (const key of keys) expect(key).toHaveProperty('extractable', false)
       expect(keys.map((key) => (key as CryptoKey).algorithm)).toContainEqual({ name: 'AES-GCM', length: 256 })
     } finally {

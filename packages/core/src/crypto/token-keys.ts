@@ -1,4 +1,4 @@
-import { fromBase64url, toBase64url, utf8, type Bytes } from './bytes.ts'
+import { fromBase64url, type Bytes } from './bytes.ts'
 import type { Key } from './keyring.ts'
 
 /** The keys of sealed tokens of one context: one for each salt, so that a nonce can only repeat where a salt does. */
@@ -13,14 +13,16 @@ export interface TokenKeys {
 export const maxTokenKeys = 1000
 
 const aes = { name: 'AES-GCM', length: 256 } as const
+/** 9 bytes in base64url. */
+const nameLength = 12
 const names = new WeakMap<Key, string>()
 
 /** What tokens call a secret (`kid`): 9 bytes by which it is found, and which tell nothing of it. */
 export async function keyNameOf(key: Key): Promise<string> {
   const known = names.get(key)
   if (known !== undefined) return known
-  const mac = await crypto.subtle.sign('HMAC', await key.subkey('key-name'), utf8(''))
-  const name = toBase64url(new Uint8Array(mac, 0, 9))
+  const hmac = await key.subkey('key-name')
+  const name = (await hmac.sign('')).slice(0, nameLength)
   names.set(key, name)
   return name
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { fromBase64url, toBase64url, type Bytes } from './bytes.ts'
-import { formatToken, isSessionId, newSessionId, parseToken } from './token.ts'
+import { formatToken, isSessionId, newSessionId, parseToken, type SessionId } from './token.ts'
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const id = 'UN6z6XBS3jMUkrV-_GZzbrxfqXIGbCuISZv_9kyuahw'
@@ -11,16 +11,25 @@ const bytes32 = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => toBase64url(Uint8Array.from(bytes)))
 
-test('ASVS-7.2.3 ASVS-11.5.1 NIST-5.1 an id is 32 bytes of the runtime’s secure random source, and nothing else', () => {
+test('ASVS-7.2.3 ASVS-11.5.1 NIST-5.1 an id is 32 bytes of the runtime’s secure random source, each given out once, and nothing else', () => {
+  const given: Bytes[] = []
   const source = vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
-    ;(array as unknown as Bytes).fill(0xa5)
+    const bytes = array as unknown as Bytes
+    bytes.forEach((_, at) => (bytes[at] = (at * 37 + (at >> 5) + given.length) % 256))
+    given.push(bytes.slice())
     return array
   })
   try {
-    expect(newSessionId()).toBe(toBase64url(new Uint8Array(32).fill(0xa5)))
-    expect(source).toHaveBeenCalledTimes(1)
-    expect(source.mock.calls[0]![0]).toBeInstanceOf(Uint8Array)
-    expect(source.mock.calls[0]![0]).toHaveProperty('byteLength', 32)
+    const ids = Array.from({ length: 100 }, newSessionId)
+    expect(given.length).toBeGreaterThan(1)
+    // What was in store before the test comes first; then every 32 bytes of the source make one id, in order.
+    const made = given.flatMap((bytes) =>
+      Array.from({ length: bytes.length / 32 }, (_, at) => toBase64url(bytes.slice(at * 32, at * 32 + 32))),
+    )
+    const before = ids.indexOf(made[0] as SessionId)
+    expect(before).toBeGreaterThanOrEqual(0)
+    expect(ids.slice(before)).toEqual(made.slice(0, 100 - before))
+    expect(source.mock.contexts.every((context) => context === crypto)).toBe(true)
   } finally {
     source.mockRestore()
   }

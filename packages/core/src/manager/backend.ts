@@ -2,7 +2,9 @@ import type { SessionId } from '../crypto/token.ts'
 import type { ForeignCookie } from '../session/foreign-session.ts'
 import type { LiveRecord } from '../session/state.ts'
 import type { RejectionReason } from './events.ts'
+import type { Maybe } from '../steps.ts'
 import type { Plan } from './plan.ts'
+import type { CommitOptions } from './session-manager.ts'
 import type { CookieKind, Visit } from './visit.ts'
 
 /** What the cookies of a request led to. */
@@ -34,7 +36,8 @@ export interface Kept {
 export interface Surroundings {
   /** The cookie that the response can carry; null when it can carry none. */
   readonly kind: CookieKind | null
-  readonly waitUntil: ((promise: Promise<unknown>) => void) | undefined
+  /** What the commit was told; looked into only where it matters, since to ask for `waitUntil` may be dear. */
+  readonly options: Pick<CommitOptions, 'waitUntil'>
 }
 
 /** Where the sessions of a manager live: in a store, or in the cookie itself. */
@@ -42,13 +45,13 @@ export interface Backend<Trace> {
   /** Whether the plan is worthless unless the response carries a cookie. */
   needsCookie(plan: Plan): boolean
   /** Follows the cookies of a request. `fresh`: past any snapshot. */
-  recall(header: string, kind: CookieKind, fresh: boolean): Promise<Recalled<Trace>>
+  recall(header: string, kind: CookieKind, fresh: boolean): Maybe<Recalled<Trace>>
   /** Follows a session that another library began, if it has been taken over before; a null reason says it has not. */
-  recallForeign(foreign: ForeignCookie): Promise<Recalled<Trace>>
+  recallForeign(foreign: ForeignCookie): Maybe<Recalled<Trace>>
   /** Carries out a plan, once. */
-  keep(plan: Plan, visit: Visit<Trace>, surroundings: Surroundings): Promise<Kept>
+  keep(plan: Plan, visit: Visit<Trace>, surroundings: Surroundings): Maybe<Kept>
   /** The session as it is by now, without a request. */
-  reload(live: LiveRecord, trace: Trace | null): Promise<LiveRecord | null>
+  reload(live: LiveRecord, trace: Trace | null): Maybe<LiveRecord | null>
   /** Learns which record a handle is about, and which after its commit. */
   notice?(session: object, live: LiveRecord | null, trace: Trace | null): void
 }

@@ -7,6 +7,7 @@ import { StepUpError } from '../session/authentication.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import { decodeSealed, encodeSealed } from '../session/sealed-record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
+import { run } from '../steps.ts'
 import { recentEnds } from '../store/recent-ends.ts'
 import { isAtomic } from '../store/store.ts'
 import type { Backend, Kept } from './backend.ts'
@@ -99,7 +100,7 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
 
   /** Whether the session has ended since it was loaded, where this process has had a part in ending any. */
   async function hasEnded({ id }: LiveRecord, trace: SnapshotTrace): Promise<boolean> {
-    return recentEnds() !== trace.ends && (await records.follow(id)) === null
+    return recentEnds() !== trace.ends && (await run(records.follow(id))) === null
   }
 
   /**
@@ -115,7 +116,7 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   /** What becomes of a plan that rests on a snapshot, once the store has been asked; null when the session has gone. */
   async function reconsider(plan: Plan, state: SessionState): Promise<Errand | null> {
     const { change, ended, origin, working } = state
-    const found = await open(parts, (origin ?? ended)!.id)
+    const found = await run(open(parts, (origin ?? ended)!.id))
     const { live } = found
     if (origin === null) return { plan, state: { ...state, ended: live } }
     if (live === null) {

@@ -3,6 +3,7 @@ import { maxCookieHeader } from '../cookie/cookie-header.ts'
 import { createKeyring } from '../crypto/keyring.ts'
 import { createTokenSigner } from '../crypto/token-signer.ts'
 import type { SessionId } from '../crypto/token.ts'
+import { run } from '../steps.ts'
 import type { Store } from '../store/store.ts'
 import { readCredential } from './credential.ts'
 import type { SessionEvent } from './events.ts'
@@ -23,7 +24,7 @@ const b = 'ISoF61lOcJKuX5pABGsMATEACh_z3Aqbl4ZONO7zENQ' as SessionId
 const tokenA = await signer.issue(a)
 const tokenB = await signer.issue(b)
 const forged = await forger.issue(a)
-const read = (...pairs: string[]) => readCredential(pairs.join('; '), name, signer)
+const read = async (...pairs: string[]) => run(readCredential(pairs.join('; '), name, signer))
 
 test('a token of ours names its session, wherever it stands', async () => {
   const found = { id: a, keyIndex: 0 }
@@ -107,7 +108,7 @@ test('CSC-input ASVS-9.1.2 no cryptography is done for what has not the form of 
   const refuse = () => Promise.reject(new Error('not to be called'))
   const untouchable = { issue: refuse, verify: refuse }
   for (const value of ['', 'x', `"${tokenA}"`, `${tokenA}x`, 'x'.repeat(5000)]) {
-    expect(await readCredential(`${name}=${value}`, name, untouchable)).toEqual({
+    expect(await run(readCredential(`${name}=${value}`, name, untouchable))).toEqual({
       id: null,
       reason: 'malformed',
     })

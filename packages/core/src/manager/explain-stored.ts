@@ -7,6 +7,7 @@ import { parseToken, type SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
 import { decodeRecord, isTombstone } from '../session/record.ts'
 import { createSessionState, type LiveRecord } from '../session/state.ts'
+import { run } from '../steps.ts'
 import { readCredential } from './credential.ts'
 import { endOf, explain, noSession, type Inspect, type Inspection } from './explain.ts'
 import type { CookieCandidate, Explanation, SessionFacts } from './explanation.ts'
@@ -27,7 +28,7 @@ function inspectorOf(policy: StorePolicy, carriers: Carriers): Inspect {
   return async (header, kind, renewable) => {
     const { cookie, signer } = carriers[kind]
     const candidates = header.length > maxCookieHeader ? [] : await candidatesIn(header, cookie.name, signer)
-    const credential = await readCredential(header, cookie.name, signer)
+    const credential = await run(readCredential(header, cookie.name, signer))
     if (credential.id === null) {
       return { candidates, refused: credential.reason, keyIndex: 0, facts: noSession, plan: 'nothing' }
     }
@@ -91,13 +92,13 @@ async function lookUp(policy: StorePolicy, id: SessionId, renewable: boolean): P
   }
 
   try {
-    const found = await records.find(id)
+    const found = await run(records.find(id))
     if (isLive(found)) return live(found, false)
     if (!isMoved(found)) return refused(found.absent, found.absent === 'expired' ? await expired() : {})
     const successor = shortId(found.successor)
     if (found.graceUntil === 0) return refused('superseded', { successor })
     if (found.graceUntil <= now()) return refused('reused', { successor })
-    const followed = await records.follow(found.successor)
+    const followed = await run(records.follow(found.successor))
     return followed === null ? refused('unknown', { successor }) : live(followed, true)
   } catch (error) {
     const cause = error instanceof SessionError ? error.cause : error

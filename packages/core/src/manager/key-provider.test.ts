@@ -42,7 +42,7 @@ async function settled(step: () => void): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve))
 }
 
-function sign(ring: Keyring): Promise<string> {
+async function sign(ring: Keyring): Promise<string> {
   return ring.sign('session-token', 'm')
 }
 
@@ -113,8 +113,9 @@ describe('the first load', () => {
 
   test('ASVS-11.2.5 that fails rejects the use that needed it, and the next use asks again', async () => {
     const { failures, questions, ring } = openVault()
-    const uses = [sign(ring), ring.verify('session-token', 'm', await proofOf(newer)), ring.ready()]
-    const settledUses = Promise.allSettled(uses)
+    const theirs = await proofOf(newer)
+    const uses = [sign, async () => ring.verify('session-token', 'm', theirs), async () => ring.ready()]
+    const settledUses = Promise.allSettled(uses.map((use) => use(ring)))
     for (const question of questions) await question.fail()
     for (const use of await settledUses) {
       const { reason } = use as PromiseRejectedResult

@@ -1,5 +1,6 @@
 import { createKeyring, type Keyring, type Keys } from '../crypto/keyring.ts'
 import type { Secrets } from '../crypto/secret-schedule.ts'
+import { andThen, type Maybe } from '../steps.ts'
 import { SessionError } from '../errors.ts'
 import { parseDuration, type Duration } from '../session/lifetime.ts'
 
@@ -60,7 +61,7 @@ export function keyringOf(
     }
   }
 
-  async function current(): Promise<Keyring> {
+  function current(): Maybe<Keyring> {
     const at = now()
     const known = ring
     if (known === null) return load(at)
@@ -70,11 +71,15 @@ export function keyringOf(
     return isTooOld ? refreshed : known
   }
 
+  function using<Value>(use: (known: Keyring) => Maybe<Value>): Maybe<Value> {
+    return andThen(current(), use)
+  }
+
   return {
-    sign: async (purpose, message) => (await current()).sign(purpose, message),
-    verify: async (purpose, message, proof) => (await current()).verify(purpose, message, proof),
-    find: async (made) => (await current()).find(made),
-    ready: async () => (await current()).ready(),
+    sign: (purpose, message) => using((known) => known.sign(purpose, message)),
+    verify: (purpose, message, proof) => using((known) => known.verify(purpose, message, proof)),
+    find: (made) => using((known) => known.find(made)),
+    ready: () => using((known) => known.ready()),
     keyUse: () => ring?.keyUse() ?? [],
   }
 }

@@ -41,7 +41,7 @@ function createServer() {
   }
   const store: AtomicStore = {
     ...server.memory,
-    get: (id) => server.gate({ key: id, writes: false }, () => server.memory.get(id)),
+    get: (id) => server.gate({ key: id, writes: false }, async () => server.memory.get(id)),
     compareAndSet: (id, next, expected) =>
       server.gate({ key: id, writes: true }, async () => {
         const isWritten = await server.memory.compareAndSet(id, next, expected)

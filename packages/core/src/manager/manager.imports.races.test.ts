@@ -50,9 +50,9 @@ async function openShop(kinds: readonly string[]) {
   function server(gate: Gate) {
     const store: AtomicStore = {
       ...memory,
-      get: (id) => gate({ key: id, writes: false }, () => memory.get(id)),
+      get: (id) => gate({ key: id, writes: false }, async () => memory.get(id)),
       compareAndSet: (id, next, expected) =>
-        gate({ key: id, writes: true }, () => memory.compareAndSet(id, next, expected)),
+        gate({ key: id, writes: true }, async () => memory.compareAndSet(id, next, expected)),
     }
     const onEvent = (event: SessionEvent): void => void events.push(event)
     return createSessionManager<Goods>({ secrets: [secret], store, onEvent, now, unsealForeign: [reader] })

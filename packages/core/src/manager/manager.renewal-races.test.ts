@@ -29,10 +29,10 @@ async function openShop(kinds: readonly string[]) {
   function server(gate: Gate) {
     const store: AtomicStore = {
       ...memory,
-      get: (id) => gate({ key: id, writes: false }, () => memory.get(id)),
+      get: (id) => gate({ key: id, writes: false }, async () => memory.get(id)),
       compareAndSet: (id, next, expected) => {
         ids.add(id)
-        return gate({ key: id, writes: true }, () => memory.compareAndSet(id, next, expected))
+        return gate({ key: id, writes: true }, async () => memory.compareAndSet(id, next, expected))
       },
     }
     return createSessionManager<Goods>({

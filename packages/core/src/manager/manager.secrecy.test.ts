@@ -57,8 +57,8 @@ describe('ASVS-3.3.4 ASVS-16.2.5 no token, proof or secret', () => {
     const session = await room.load(new Browser())
     session.login('ann')
     const headers = await room.sessions.commit(session)
-    expect(JSON.stringify(room.sessions)).toBe('{}')
-    expect(JSON.stringify(headers)).toBe('{"isEmpty":false}')
+    expect(JSON.stringify(room.sessions)).toBe('{"now":{}}')
+    expect(JSON.stringify(headers)).toBe('{"isEmpty":false,"isPersonal":true}')
   })
 })
 

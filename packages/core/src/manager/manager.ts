@@ -2,7 +2,8 @@ import { remedyFor, transportOf, type SessionRequest, type Transport } from '../
 import { check } from '../errors.ts'
 import { SessionHandle } from '../session/handle.ts'
 import type { Session } from '../session/session.ts'
-import { createSessionState } from '../session/state.ts'
+import { createSessionState, type SessionState } from '../session/state.ts'
+import { isPending, run, wait, type Maybe, type Steps } from '../steps.ts'
 import type { Backend } from './backend.ts'
 import { clearSiteDataOf } from './logout.ts'
 import type { Policy } from './options.ts'
@@ -20,42 +21,42 @@ export function createManager<Data extends object, Trace>(
   backend: Backend<Trace>,
   { describe, explain }: Pick<SessionManager<Data>, 'describe' | 'explain'>,
 ): SessionManager<Data> {
-  const visits = new WeakMap<object, Visit<Trace>>()
+  // Sessions of another manager are not ours to commit.
+  const owner = {}
 
-  async function load(request: SessionRequest, { fresh = false }: LoadOptions = {}): Promise<Session<Data>> {
-    const transport = transportOf(request, trustProxy)
-    const kind = transport === 'secure' || transport === 'loopback' ? transport : null
+  function* load(request: SessionRequest, { fresh = false }: LoadOptions = {}): Steps<Session<Data>> {
     const header = request.headers.get('cookie')
-    const found = header === null ? null : await recall(header, kind, transport, fresh)
-    const visit = { ...nothing, state: createSessionState(null, now()), ...found, request, transport, kind }
-    visit.state.renewable = lifetime.renewEvery < Infinity && !visit.state.cached && mayRenew(request)
-    return handleOf(visit)
+    const transport = header === null ? null : transportOf(request, trustProxy)
+    const kind = kindOf(transport)
+    const found = header === null ? null : yield* recall(header, kind, transport, fresh)
+    const state = found?.state ?? createSessionState(null, now())
+    state.renewable = lifetime.renewEvery < Infinity && !state.cached && mayRenew(request)
+    return handleOf({ ...nothing, ...found, owner, state, request, transport, kind })
   }
 
   function handleOf(visit: Visit<Trace>): Session<Data> {
-    const session = new SessionHandle<Data>(visit.state, lifetime)
-    visits.set(session, visit)
+    const session = new SessionHandle<Data>(visit.state, lifetime, visit)
     backend.notice?.(session, visit.state.origin, visit.trace)
     return session
   }
 
   /** To what a Cookie header leads. */
-  async function recall(
+  function* recall(
     header: string,
     kind: CookieKind | null,
-    transport: Transport,
+    transport: Transport | null,
     fresh: boolean,
-  ): Promise<Partial<Visit<Trace>> | null> {
+  ): Steps<Partial<Visit<Trace>> | null> {
     if (kind === null) {
       if (header.includes(`${cookies.secure.name}=`)) reportInsecure(transport)
       return null
     }
-    const own = await backend.recall(header, kind, fresh)
+    const own = yield* wait(backend.recall(header, kind, fresh))
     const seen = { presented: own.live !== null || own.reason !== null, trace: own.trace }
     if (own.live === null && unsealForeign.length > 0) {
       // Only those who move in from another library load what that takes.
-      const { takeOver } = await import('./take-over.ts')
-      const taken = await takeOver(header, unsealForeign, backend, { lifetime, now, onEvent })
+      const { takeOver } = yield* wait(import('./take-over.ts'))
+      const taken = yield* wait(takeOver(header, unsealForeign, backend, { lifetime, now, onEvent }))
       if (taken !== null) return { ...seen, ...taken }
     }
     if (own.live === null) {
@@ -68,25 +69,36 @@ export function createManager<Data extends object, Trace>(
   }
 
   function visitOf(session: Session<Data>): Visit<Trace> {
-    const visit = visits.get(session)
-    check(visit !== undefined, 'The session', 'was not loaded by this manager; commit it where it was loaded')
+    const visit = SessionHandle.visitOf(session) as Visit<Trace> | null
+    check(
+      visit?.owner === owner,
+      'The session',
+      'was not loaded by this manager; commit it where it was loaded',
+    )
     return visit
   }
 
-  async function commitVisit(
+  function* commitVisit(
     visit: Visit<Trace>,
-    { status = 200, waitUntil }: CommitOptions,
+    options: CommitOptions,
     session: Session<Data>,
-  ): Promise<SessionHeaders> {
+  ): Steps<SessionHeaders> {
+    const { status = 200 } = options
     const { foreign, request, state } = visit
     state.sealed = true
+    // Most requests without a cookie want none either, and their transport is of no interest.
+    if (visit.transport === null && request !== null) {
+      if (isIdle(state) && clearSiteDataOf(session) === null) return createSessionHeaders([], state.accessed)
+      visit.transport = transportOf(request, trustProxy)
+      visit.kind = kindOf(visit.transport)
+    }
     // A 101 is not ours to change, and caches merge the head of a 304 into what they keep for everybody.
     const kind = request === null || status === 101 || status === 304 ? null : visit.kind
     // Where no cookie can be set, a renewal that nobody asked for just waits.
     const plan = feasible(planOf(state, lifetime, state.renewable && kind !== null), visit, kind)
     // Nothing is written that no cookie could lead to.
-    if (kind !== null && (backend.needsCookie(plan) || visit.oldKey)) await keyring.ready()
-    const { live, setCookies } = await backend.keep(plan, visit, { kind, waitUntil })
+    if (kind !== null && (backend.needsCookie(plan) || visit.oldKey)) yield* wait(keyring.ready())
+    const { live, setCookies } = yield* wait(backend.keep(plan, visit, { kind, options }))
     // A foreign cookie goes when ours has taken its place, or can no more.
     const isLeft = foreign !== null && kind !== null && !state.viaGrace
     const removals = isLeft && (live !== null || state.imported === null) ? foreign.removeCookies : []
@@ -115,14 +127,21 @@ export function createManager<Data extends object, Trace>(
       : 'nothing'
   }
 
-  function reportInsecure(transport: Transport): void {
+  function reportInsecure(transport: Transport | null): void {
     const reason = transport === 'untrusted-proxy' ? transport : 'plain-http'
     onEvent({ type: 'insecure', reason, remedy: remedyFor(reason) })
   }
 
-  async function commit(session: Session<Data>, about: CommitOptions = {}): Promise<SessionHeaders> {
+  function commit(session: Session<Data>, about: CommitOptions = {}): Maybe<SessionHeaders> {
     const visit = visitOf(session)
-    return (visit.committed ??= commitVisit(visit, about, session))
+    try {
+      return (visit.committed ??= run(commitVisit(visit, about, session)))
+    } catch (error) {
+      // Who asks again is told the same, and nothing is written twice.
+      visit.committed = Promise.reject(error)
+      visit.committed.catch(() => {})
+      throw error
+    }
   }
 
   async function reload(session: Session<Data>): Promise<Session<Data> | null> {
@@ -131,6 +150,7 @@ export function createManager<Data extends object, Trace>(
     if (live === null) return null
     return handleOf({
       ...nothing,
+      owner,
       state: createSessionState(live, now()),
       request: null,
       trace,
@@ -143,16 +163,17 @@ export function createManager<Data extends object, Trace>(
     const visit = visitOf(session)
     visit.state.sealed = true
     const headers = createSessionHeaders([], visit.state.accessed)
-    visit.committed ??= Promise.resolve(headers)
+    visit.committed ??= headers
     return headers
   }
 
   async function handle<Result extends Response | undefined>(
     request: Request,
     handler: (session: Session<Data>) => Result | Promise<Result>,
-    { fresh = false, waitUntil }: LoadOptions & Pick<CommitOptions, 'waitUntil'> = {},
+    options: LoadOptions & Pick<CommitOptions, 'waitUntil'> = {},
   ): Promise<Response | Result> {
-    const session = await load(request, { fresh })
+    const loaded = run(load(request, options))
+    const session = isPending(loaded) ? await loaded : loaded
     let response: Result
     try {
       response = await handler(session)
@@ -160,9 +181,31 @@ export function createManager<Data extends object, Trace>(
       discard(session)
       throw error
     }
-    const headers = await commit(session, { waitUntil, status: response?.status ?? 101 })
+    const committed = commit(session, { ...options, status: response?.status ?? 101 })
+    const headers = isPending(committed) ? await committed : committed
     return response === undefined ? response : headers.applied(response)
   }
 
-  return { load, reload, commit, discard, handle, keyUse: keyring.keyUse, explain, describe }
+  return {
+    load: async (request, options) => run(load(request, options)),
+    commit: async (session, about) => commit(session, about),
+    now: { load: (request, options) => run(load(request, options)), commit },
+    reload,
+    discard,
+    handle,
+    keyUse: keyring.keyUse,
+    explain,
+    describe,
+  }
+}
+
+function kindOf(transport: Transport | null): CookieKind | null {
+  return transport === 'secure' || transport === 'loopback' ? transport : null
+}
+
+/** Whether a new session has nothing to be kept. */
+function isIdle(state: SessionState): boolean {
+  const { change, destroy, imported, nextId, origin, working } = state
+  const asks = change !== null || destroy || imported !== null || nextId !== null
+  return origin === null && !asks && working.changedKeys().length === 0
 }

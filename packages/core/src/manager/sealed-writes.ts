@@ -7,6 +7,7 @@ import { deadlineOf } from '../session/lifetime.ts'
 import { ownerOf, type SessionRecord } from '../session/record.ts'
 import { encodeSealed } from '../session/sealed-record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
+import { run } from '../steps.ts'
 import type { CookiePolicy } from './cookie-options.ts'
 import { changesId, type Plan } from './plan.ts'
 import type { SealedCarrier } from './read-sealed.ts'
@@ -72,7 +73,7 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
 
   async function begin(state: SessionState, destination: Destination): Promise<Written> {
     const id = (state.nextId ??= newSessionId())
-    const record = await rebuild(state, undefined, guard)
+    const record = await run(rebuild(state, undefined, guard))
     const written = await sealBound({ id, version: 1, record, migrated: false }, destination)
     onEvent({ type: 'created', id, userId: record.userId })
     announce(state, id, null)
@@ -95,7 +96,7 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   ): Promise<Written | null> {
     const { id } = from
     const keys = state.working.changedKeys()
-    const record = await rebuild(state, from.record, guard)
+    const record = await run(rebuild(state, from.record, guard))
     const written = await seal({ ...from, version: from.version + 1, record, migrated: false }, destination)
     const outcome = strict ? await revocation.advance(line) : 'done'
     // Whoever was first has recorded a visit of its own, and today's form of the data.
@@ -115,7 +116,7 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   ): Promise<Written | null> {
     const to = (state.nextId ??= newSessionId())
     const graceUntil = state.change === null ? state.now + rotationGrace : 0
-    const rebuilt = await rebuild(state, from.record, guard)
+    const rebuilt = await run(rebuild(state, from.record, guard))
     const sealAs = ({ first, id, turns }: Turn): Promise<Written> => {
       const previous = graceUntil > 0 ? { id: from.id, until: graceUntil, first, turns } : null
       const record = { ...rebuilt, issuedAt: state.now, previous }
@@ -138,7 +139,7 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   ): Promise<Written> {
     const id = (state.nextId ??= newSessionId())
     const sealOver = async (before: SessionRecord | undefined): Promise<Written> => {
-      const record = { ...(await rebuild(state, before, guard)), issuedAt: state.now, previous: null }
+      const record = { ...(await run(rebuild(state, before, guard))), issuedAt: state.now, previous: null }
       return sealBound({ id, version: from.version + 1, record, migrated: false }, destination)
     }
     const written = await sealOver(from.record)

@@ -12,6 +12,8 @@ export interface NodeResponse {
 export interface SessionHeaders {
   /** Whether the response may go out as it is. */
   readonly isEmpty: boolean
+  /** Whether the response gets what is for this client alone, and so must not be one that others get too. */
+  readonly isPersonal: boolean
   /** Changes the head of a response that has not been sent. */
   applyTo(target: HeaderFields | NodeResponse): void
   /**
@@ -41,10 +43,25 @@ export function createSessionHeaders(
   clearSiteData: string | null = null,
 ): SessionHeaders {
   const isPlain = setCookies.length === 0 && clearSiteData === null
-  const isEmpty = isPlain && !accessed
+  if (isPlain && !accessed) return untouched
+  return headersFor(setCookies, clearSiteData, isPlain)
+}
+
+/** For all responses that go out as they are. */
+const untouched: SessionHeaders = {
+  isEmpty: true,
+  isPersonal: false,
+  applyTo() {},
+  applied: (response) => response,
+}
+
+function headersFor(
+  setCookies: readonly string[],
+  clearSiteData: string | null,
+  isPlain: boolean,
+): SessionHeaders {
   const change = (fields: HeaderFields): void => {
-    if (isEmpty) return
-    for (const name of targetedCacheFields) fields.delete(name)
+    for (const name of targetedCacheFields) if (fields.get(name) !== null) fields.delete(name)
     if (isPlain) {
       fields.set('Cache-Control', privateDirectives(fields.get('Cache-Control')))
     } else {
@@ -57,10 +74,11 @@ export function createSessionHeaders(
     fields.set('Vary', withCookie(fields.get('Vary')))
   }
   return {
-    isEmpty,
+    isEmpty: false,
+    isPersonal: !isPlain,
     applyTo: (target) => change('getHeader' in target ? fieldsOf(target) : target),
     applied(response) {
-      if (isEmpty || response.status === 101 || response.type === 'error') return response
+      if (response.status === 101 || response.type === 'error') return response
       const copy = new Response(response.body, response)
       change(copy.headers)
       return copy
@@ -70,7 +88,8 @@ export function createSessionHeaders(
 
 /** Takes from a `Cache-Control` what lets shared caches keep the response, unless it is stricter already. */
 function privateDirectives(cacheControl: string | null): string {
-  const directives = (cacheControl ?? '').match(/[^\s,"=]+(?:\s*=\s*(?:"[^"]*"|[^\s,]*))?/g) ?? []
+  if (cacheControl === null) return 'private'
+  const directives = cacheControl.match(/[^\s,"=]+(?:\s*=\s*(?:"[^"]*"|[^\s,]*))?/g) ?? []
   const kept = directives.filter((directive) => !/^(?:public|private|s-maxage)(?![\w-])/i.test(directive))
   const names = kept.map((directive) => directive.toLowerCase())
   // A cache that knows must-understand passes over the no-store beside it (RFC 9111 §5.2.2.3).

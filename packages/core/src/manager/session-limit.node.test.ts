@@ -11,6 +11,7 @@ import { handleOf } from '../session/public-handle.ts'
 import { createLifetime } from '../session/lifetime.ts'
 import { createDataGuard } from '../session/schema.ts'
 import { createSessionState, type LiveRecord } from '../session/state.ts'
+import { run } from '../steps.ts'
 import type { SessionEvent } from './events.ts'
 import { createLogins } from './logins.ts'
 import type { MaxSessions } from './store-options.ts'
@@ -40,15 +41,14 @@ function openHouse(maxSessions: MaxSessions) {
       async login(userId = 'ann', origin: LiveRecord | null = null): Promise<LiveRecord | null> {
         const state = createSessionState(origin, now())
         state.change = loginChange(userId, {}, now())
-        return writeLogin(state, async () =>
-          origin === null ? create(backend, state) : move(backend, state, origin),
-        )
+        const write = origin === null ? create(backend, state) : move(backend, state, origin)
+        return run(writeLogin(state, write))
       },
-      logout: (live: LiveRecord) => end(backend, live),
+      logout: async (live: LiveRecord) => run(end(backend, live)),
       async rotate(live: LiveRecord): Promise<LiveRecord | null> {
         const state = createSessionState(live, now())
         state.rotate = true
-        return move(backend, state, live)
+        return run(move(backend, state, live))
       },
     }
   }
@@ -62,10 +62,10 @@ function gatedStore(store: MemoryStore, gate: Gate, sessionIds: Set<SessionId>):
   const keyOf = (id: SessionId): string => (sessionIds.has(id) ? 'sessions' : id)
   return {
     ...store,
-    get: (id) => gate({ key: keyOf(id), writes: false }, () => store.get(id)),
+    get: (id) => gate({ key: keyOf(id), writes: false }, async () => store.get(id)),
     compareAndSet(id, next, expected) {
       if (next !== null && !next.payload.includes('roster')) sessionIds.add(id)
-      return gate({ key: keyOf(id), writes: true }, () => store.compareAndSet(id, next, expected))
+      return gate({ key: keyOf(id), writes: true }, async () => store.compareAndSet(id, next, expected))
     },
     listByUser: (userId) => gate({ key: 'sessions', writes: false }, () => store.listByUser(userId)),
   }

@@ -1,6 +1,7 @@
 import type { SessionRequest } from '../cookie/transport.ts'
 import type { KeyUse } from '../crypto/keyring.ts'
 import type { Session, SessionData } from '../session/session.ts'
+import type { Maybe } from '../steps.ts'
 import type { PolicyDescription } from './describe.ts'
 import type { Explanation } from './explanation.ts'
 import type { SessionHeaders } from './session-headers.ts'
@@ -41,6 +42,14 @@ export interface SessionManager<Data extends object = SessionData> {
    * @param session One that is stored; reload again at least once within each idle limit.
    */
   reload(session: Session<Data>): Promise<Session<Data> | null>
+  /**
+   * `load` and `commit` that give a promise only where they have to wait, for adapters: a response that has to be held
+   * back costs far more than the session. What they throw is what the others reject with.
+   */
+  readonly now: {
+    load(request: SessionRequest, options?: LoadOptions): Maybe<Session<Data>>
+    commit(session: Session<Data>, options?: CommitOptions): Maybe<SessionHeaders>
+  }
   /** Seals the handle and writes nothing, for a request that failed. The headers only keep shared caches away. */
   discard(session: Session<Data>): SessionHeaders
   /**

@@ -7,7 +7,8 @@ import type { SessionCookie } from '../cookie/session-cookie.ts'
 import { createTokenSigner, type TokenSigner } from '../crypto/token-signer.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import type { Backend, Recalled, Surroundings } from './backend.ts'
+import { orNull, run, wait, type Maybe, type Steps } from '../steps.ts'
+import type { Backend, Kept, Recalled, Surroundings } from './backend.ts'
 import { readCredential, type Credential } from './credential.ts'
 import { createLogins } from './logins.ts'
 import { changesId, type Plan } from './plan.ts'
@@ -50,9 +51,9 @@ export function storedPartsOf(policy: StorePolicy): StoredParts {
 /** A backend whose recalling has two steps, with room for a snapshot between them. */
 export interface StoredSessions extends Backend<null> {
   /** Finds the token in a Cookie header, and asks no store. */
-  identify(header: string, kind: CookieKind): Promise<Credential>
+  identify(header: string, kind: CookieKind): Maybe<Credential>
   /** Asks the store for the session of a token. */
-  find(credential: Credential): Promise<Recalled<null>>
+  find(credential: Credential): Maybe<Recalled<null>>
 }
 
 /** Sessions in a store; the cookie carries the token of an id. */
@@ -61,76 +62,83 @@ export function createStoredSessions(parts: StoredParts): StoredSessions {
   const { lifetime } = policy
   const writeLogin = createLogins(policy)
 
-  function identify(header: string, kind: CookieKind): Promise<Credential> {
+  function identify(header: string, kind: CookieKind): Steps<Credential> {
     const { cookie, signer } = carriers[kind]
     return readCredential(header, cookie.name, signer)
   }
 
-  async function find(credential: Credential): Promise<Recalled<null>> {
+  function* find(credential: Credential): Steps<Recalled<null>> {
     const { id } = credential
     if (id === null) return { ...nothing, reason: credential.reason }
-    return { ...nothing, id, keyIndex: credential.keyIndex, ...(await open(parts, id)) }
+    return { ...nothing, id, keyIndex: credential.keyIndex, ...(yield* open(parts, id)) }
   }
 
-  async function carryOut(
+  function* recall(header: string, kind: CookieKind): Steps<Recalled<null>> {
+    return yield* find(yield* identify(header, kind))
+  }
+
+  function* carryOut(
     plan: Plan,
     state: SessionState,
-    waitUntil: Surroundings['waitUntil'],
-  ): Promise<LiveRecord | null> {
+    options: Surroundings['options'],
+  ): Steps<LiveRecord | null> {
     const { ended, imported, origin } = state
     if (plan === 'create') {
-      const live = await create(parts, state)
+      const live = yield* create(parts, state)
       if (imported === null) return live
-      const { settleImport } = await import('../backend/imports.ts')
-      return settleImport(parts, state, imported, live)
+      const { settleImport } = yield* wait(import('../backend/imports.ts'))
+      return yield* wait(settleImport(parts, state, imported, live))
     }
-    if (ended !== null) await end(parts, ended)
+    if (ended !== null) yield* end(parts, ended)
     if (origin === null || plan === 'nothing') return origin
-    if (changesId(plan)) return move(parts, state, origin)
+    if (changesId(plan)) return yield* move(parts, state, origin)
     const updated = update(parts, state, origin)
-    if (plan === 'update' || waitUntil === undefined) return updated
+    const waitUntil = plan === 'touch' ? options.waitUntil : undefined
+    if (waitUntil === undefined) return yield* updated
     // A lost touch has been reported, and shortens the session by a tenth of its idle limit at most.
-    waitUntil(updated.catch(() => {}))
+    waitUntil(Promise.resolve(run(orNull(updated))))
     return origin
   }
 
   /** The `Set-Cookie` fields with which a commit ends. */
-  async function fieldsOf(
+  function* fieldsOf(
     { oldKey, presented, state }: Visit<null>,
     kind: CookieKind,
     live: LiveRecord | null,
     changed: boolean,
-  ): Promise<string[]> {
+  ): Steps<string[]> {
     const { cookie, signer } = carriers[kind]
     if (live === null) return state.destroy && presented ? [cookie.remove()] : []
     if (!changed && (!oldKey || state.viaGrace)) return []
     const { id, record } = live
     const until = deadlineOf({ ...record, seenAt: Infinity }, lifetime)
-    return [cookie.set(await signer.issue(id), { from: state.now, until }, record.auth?.remember)]
+    return [cookie.set(yield* wait(signer.issue(id)), { from: state.now, until }, record.auth?.remember)]
+  }
+
+  function* keep(plan: Plan, visit: Visit<null>, { kind, options }: Surroundings): Steps<Kept> {
+    const { foreign, state } = visit
+    const changed = changesId(plan)
+    const write = carryOut(plan, state, options)
+    const live = yield* changed ? writeLogin(state, write) : write
+    if (foreign !== null && state.destroy) {
+      const { refuseImport } = yield* wait(import('../backend/imports.ts'))
+      yield* wait(refuseImport(parts, foreign, state.now))
+    }
+    const isGone = live === null && state.origin !== null
+    return { live, setCookies: kind === null || isGone ? [] : yield* fieldsOf(visit, kind, live, changed) }
   }
 
   return {
     needsCookie: changesId,
-    identify,
-    find,
-    recall: async (header, kind) => find(await identify(header, kind)),
+    identify: (header, kind) => run(identify(header, kind)),
+    find: (credential) => run(find(credential)),
+    recall: (header, kind) => run(recall(header, kind)),
     async recallForeign(foreign) {
       const { openImport } = await import('../backend/imports.ts')
       return { ...nothing, ...(await openImport(parts, foreign)) }
     },
-    async keep(plan, visit, { kind, waitUntil }) {
-      const { foreign, state } = visit
-      const write = (): Promise<LiveRecord | null> => carryOut(plan, state, waitUntil)
-      const live = await (changesId(plan) ? writeLogin(state, write) : write())
-      if (foreign !== null && state.destroy) {
-        const { refuseImport } = await import('../backend/imports.ts')
-        await refuseImport(parts, foreign, state.now)
-      }
-      const isGone = live === null && state.origin !== null
-      const silent = kind === null || isGone
-      return { live, setCookies: silent ? [] : await fieldsOf(visit, kind, live, changesId(plan)) }
-    },
-    reload: (live) => reload(records, live),
+    keep: (plan, visit, surroundings) => run(keep(plan, visit, surroundings)),
+    reload: (live) => run(reload(records, live)),
   }
 }
 

@@ -2,6 +2,7 @@ import type { SessionCookies } from '../cookie/session-cookie.ts'
 import type { SessionRequest, Transport } from '../cookie/transport.ts'
 import type { ForeignCookie } from '../session/foreign-session.ts'
 import type { SessionState } from '../session/state.ts'
+import type { Maybe } from '../steps.ts'
 import type { SessionHeaders } from './session-headers.ts'
 
 /** Which of the cookies: the one over https, or the one for development. */
@@ -9,12 +10,15 @@ export type CookieKind = keyof SessionCookies
 
 /** One request between load and commit. */
 export interface Visit<Trace> {
+  /** Which manager has loaded the session. */
+  readonly owner: object
   readonly state: SessionState
   /** Null where there is none, as after `reload`. */
   readonly request: SessionRequest | null
-  readonly transport: Transport
+  /** Null as long as nobody has asked. */
+  transport: Transport | null
   /** The cookie that can be read here; null where none can be read or set. */
-  readonly kind: CookieKind | null
+  kind: CookieKind | null
   /** Whether the request brought a cookie of ours, of whatever worth. */
   readonly presented: boolean
   /** Whether an older secret made the cookie. */
@@ -23,5 +27,5 @@ export interface Visit<Trace> {
   trace: Trace | null
   /** The cookie of another library that the request brought. */
   readonly foreign: ForeignCookie | null
-  committed?: Promise<SessionHeaders>
+  committed?: Maybe<SessionHeaders>
 }

@@ -28,10 +28,18 @@ type Key<Data> = keyof Data & string
 export class SessionHandle<Data extends object> implements Session<Data> {
   readonly #state: SessionState
   readonly #lifetime: Lifetime
+  readonly #visit: unknown
 
-  constructor(state: SessionState, lifetime: Lifetime) {
+  /** @param visit What the manager knows of the request, for {@link SessionHandle.visitOf}. */
+  constructor(state: SessionState, lifetime: Lifetime, visit: unknown = null) {
     this.#state = state
     this.#lifetime = lifetime
+    this.#visit = visit
+  }
+
+  /** What the manager has noted; a field, since a `WeakMap` costs the garbage collector more than the session. */
+  static visitOf(session: object): unknown {
+    return #visit in session ? session.#visit : null
   }
 
   get isNew(): boolean {

@@ -23,9 +23,14 @@ export function assertJson(value: unknown, path: string, around: readonly object
   // Unlike Object.entries, Array.from sees holes.
   for (const [name, member] of isArray ? Array.from(value).entries() : Object.entries(value)) {
     // JSON leaves out a member that is undefined, and it reads as undefined when it comes back.
-    if (isArray || member !== undefined)
+    if (!isScalar(member) && (isArray || member !== undefined))
       assertJson(member, isArray ? `${path}[${name}]` : `${path}.${name}`, inside)
   }
+}
+
+/** What most values are; to name the place of each would be in vain. */
+function isScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value)
 }
 
 function faultOf(value: unknown, around: readonly object[]): string | null {

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { SessionError } from '../errors.ts'
 import { toJsonText } from './json.ts'
+import type { Maybe } from '../steps.ts'
 import type { Values } from './values.ts'
 
 /** Brings data of an older form into today's, or returns null to give the session up. */
@@ -15,9 +16,9 @@ export interface FittingData {
 /** Holds the data of sessions to a Standard Schema: what is loaded and what is written. */
 export interface DataGuard {
   /** The data as the schema returns them, or null when they do not fit and cannot be migrated. */
-  read(values: Values): Promise<FittingData | null>
+  read(values: Values): Maybe<FittingData | null>
   /** Throws `ERR_SESSION_DATA` for data that could not be loaded again. */
-  check(values: Values): Promise<void>
+  check(values: Values): Maybe<void>
 }
 
 /** A guard for the schema; without one, all data fit. */
@@ -26,7 +27,7 @@ export function createDataGuard<Data extends object>(
   migrate: Migrate<Data> | undefined,
 ): DataGuard {
   if (schema === undefined) {
-    return { read: async (values) => ({ values, migrated: false }), check: async () => {} }
+    return { read: (values) => ({ values, migrated: false }), check() {} }
   }
   const validate = async (data: unknown): Promise<StandardSchemaV1.Result<Data>> =>
     schema['~standard'].validate(data)

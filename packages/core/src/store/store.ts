@@ -1,4 +1,5 @@
 import type { SessionId } from '../crypto/token.ts'
+import type { Maybe } from '../steps.ts'
 
 /** What a store keeps under an id. It never looks into the payload and never decides policy. */
 export interface StoredRecord {
@@ -13,7 +14,8 @@ export interface StoredRecord {
 }
 
 /**
- * Keeps records under an id. Three methods make a store; each rejects on a failure of the system only.
+ * Keeps records under an id. Three methods make a store; each rejects (or throws) on a failure of the system only. One that
+ * need not wait gives its result without a promise.
  *
  * A store with these three alone is last-write-wins: parallel requests of one session may overwrite each
  * other, and a slow one may bring a destroyed session back. {@link AtomicStore} has neither fault.
@@ -22,11 +24,11 @@ export interface Store {
   /** `'eventual'` when a write may be invisible elsewhere for a while, as with Workers KV (default: at once). */
   readonly consistency?: 'eventual'
   /** The record, or null when there is none or it has expired. */
-  get(id: SessionId): Promise<StoredRecord | null>
+  get(id: SessionId): Maybe<StoredRecord | null>
   /** Writes the record, whatever was there. */
-  set(id: SessionId, record: StoredRecord): Promise<void>
+  set(id: SessionId, record: StoredRecord): Maybe<void>
   /** Removes the record; an id that is not there is no error. */
-  delete(id: SessionId): Promise<void>
+  delete(id: SessionId): Maybe<void>
 }
 
 /** A store that can write on a condition: no lost update, no resurrection. */
@@ -37,7 +39,7 @@ export interface AtomicStore extends Store {
    *
    * @returns Whether it was written. An expired record counts as absent.
    */
-  compareAndSet(id: SessionId, next: StoredRecord | null, expected: number): Promise<boolean>
+  compareAndSet(id: SessionId, next: StoredRecord | null, expected: number): Maybe<boolean>
 }
 
 /** A store that finds the sessions of one user, in time that grows with that user's sessions only. */
