@@ -52,6 +52,7 @@ const nodeFiles: readonly string[] = [
   `${frameworks}legacy-sessions.ts`,
   `${frameworks}response-gate.ts`,
   `${frameworks}pretence.ts`,
+  `${frameworks}open-head.ts`,
 ]
 /** The drop-in for express-session is made for Node. */
 const nodeRooms: readonly string[] = ['packages/adapters/src/express-session/']

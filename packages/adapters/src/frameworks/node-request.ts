@@ -14,11 +14,24 @@ export function isEncrypted(socket: Socket): boolean {
 }
 
 /** Only the socket says how a request came; an absolute URL in its first line is the client's word. */
-export function sessionRequest({ headers, socket }: NodeRequest, path = '/'): SessionRequest {
-  const scheme = isEncrypted(socket) ? 'https' : 'http'
-  const host = headers[':authority'] ?? headers.host ?? ''
-  return {
-    url: `${scheme}://${String(host)}${path}`,
-    headers: { get: (name) => headers[name]?.toString() ?? null },
+export function sessionRequest(request: NodeRequest, path = '/'): SessionRequest {
+  return new HeldRequest(request, path)
+}
+
+/** A class, and not object literals, for the reason that `OpenHead` is one. */
+class HeldRequest implements SessionRequest {
+  readonly #fields: IncomingHttpHeaders
+  readonly url: string
+  readonly headers: this = this
+
+  constructor({ headers, socket }: NodeRequest, path: string) {
+    const scheme = isEncrypted(socket) ? 'https' : 'http'
+    const host = headers[':authority'] ?? headers.host ?? ''
+    this.#fields = headers
+    this.url = `${scheme}://${String(host)}${path}`
+  }
+
+  get(name: string): string | null {
+    return this.#fields[name]?.toString() ?? null
   }
 }

@@ -13,7 +13,7 @@ import {
 import { appendCookie } from './append-cookie.ts'
 import type { LegacySession, LegacySessions, LegacyTicket } from './legacy-sessions.ts'
 import { sessionRequest, type NodeRequest } from './node-request.ts'
-import { beginAnew, gateResponse } from './response-gate.ts'
+import { beginAnew, gateResponse, type ResponseHooks } from './response-gate.ts'
 
 export type { NodeRequest } from './node-request.ts'
 
@@ -99,16 +99,40 @@ export function attachNow<Data extends object>(
 ): Session<Data> | Promise<Session<Data>> {
   assertAttachable(manager, res)
   const gated = (session: Session<Data>, ticket: LegacyTicket<Data> | null): Session<Data> => {
-    gateResponse(res as ServerResponse, {
-      beforeHead: (head) => commitTo(manager, session, res.statusCode, head, ticket),
-      onFailure,
-    })
+    gateResponse(res as ServerResponse, new CommitHooks(manager, session, res, ticket, onFailure))
     return session
   }
   const loaded = manager.now.load(sessionRequest(req), { fresh })
   const ticket = legacy?.find(req.headers) ?? null
   if (ticket !== null) return takenOver(loaded, ticket).then(([session, taken]) => gated(session, taken))
   return loaded instanceof Promise ? loaded.then((session) => gated(session, null)) : gated(loaded, null)
+}
+
+/** A class, and not an object literal, for the reason that `OpenHead` is one. */
+class CommitHooks<Data extends object> implements ResponseHooks {
+  readonly #manager: SessionManager<Data>
+  readonly #session: Session<Data>
+  readonly #res: NodeServerResponse
+  readonly #ticket: LegacyTicket<Data> | null
+  readonly onFailure: (error: unknown) => void
+
+  constructor(
+    manager: SessionManager<Data>,
+    session: Session<Data>,
+    res: NodeServerResponse,
+    ticket: LegacyTicket<Data> | null,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#manager = manager
+    this.#session = session
+    this.#res = res
+    this.#ticket = ticket
+    this.onFailure = onFailure
+  }
+
+  beforeHead(head: NodeResponse): void | Promise<void> {
+    return commitTo(this.#manager, this.#session, this.#res.statusCode, head, this.#ticket)
+  }
 }
 
 /** Commits a session when the head of its response has been decided. `ticket` is that of the session it takes the place of. */

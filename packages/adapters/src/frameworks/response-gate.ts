@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import type { NodeResponse } from '@coatcheck/core'
 import { describingHeaders } from './describing-headers.ts'
+import { OpenHead } from './open-head.ts'
 import { isHttp1, pretendEnded, pretendSent } from './pretence.ts'
 
 /** What is to happen before a response goes out. A hook that returns no promise holds nothing up. */
@@ -33,17 +34,13 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
   const response = res as unknown as GatedMethods
   const { end, flushHeaders, write, writeHead } = response
   let phase: Phase = 'undecided'
-  const held: Held[] = []
+  let held: Held[] | null = null
   let ended = false
   let failure: unknown
   let heldBytes = 0
   let pretending = false
 
-  const head: NodeResponse = {
-    getHeader: (name) => res.getHeader(name),
-    setHeader: (name, value) => whileOpen(() => res.setHeader(name, value)),
-    removeHeader: (name) => whileOpen(() => res.removeHeader(name)),
-  }
+  let head: NodeResponse | null = null
 
   function pretend(on: boolean): void {
     pretending = on
@@ -66,7 +63,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
   function pass(hook: ResponseHooks['beforeHead'] | undefined): void {
     phase = 'held'
     try {
-      const pending = hook?.(head)
+      const pending = hook?.call(hooks, (head ??= new OpenHead(res, whileOpen)))
       if (pending === undefined) return void (phase = 'sending')
       pretend(true)
       pending.then(release, fail)
@@ -77,7 +74,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
 
   /** The next in turn; none while a hook runs again, before the end. */
   function take(): Held | undefined {
-    return phase === 'sending' ? held.shift() : undefined
+    return phase === 'sending' ? held?.shift() : undefined
   }
 
   function release(): void {
@@ -103,7 +100,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
     if (!res.headersSent) beginAnew(res)
     // To node:http the error would be the client's; in node:http2 it tells the client that the page is not whole.
     else res.destroy(isHttp1(res) ? undefined : (error as Error))
-    for (const [, args] of held.splice(0)) drop(args)
+    for (const [, args] of held?.splice(0) ?? []) drop(args)
     hooks.onFailure(error)
   }
 
@@ -148,7 +145,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
   function inTurn(run: () => unknown, args: readonly unknown[], meanwhile: unknown): unknown {
     if (phase === 'undecided') decide()
     if (phase === 'sending') return send(run)
-    if (phase === 'held') held.push([run, args])
+    if (phase === 'held') (held ??= []).push([run, args])
     else drop(args)
     return meanwhile
   }
@@ -173,7 +170,7 @@ export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
     const run = (): unknown => end.apply(res, [...args])
     pass(hook)
     if (phase === 'sending') return run()
-    if (phase === 'held') held.unshift([run, args])
+    if (phase === 'held') (held ??= []).unshift([run, args])
     else drop(args)
     return res
   }

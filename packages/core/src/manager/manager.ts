@@ -10,7 +10,7 @@ import type { Policy } from './options.ts'
 import { changesId, mayRenew, planOf, type Plan } from './plan.ts'
 import { createSessionHeaders, type SessionHeaders } from './session-headers.ts'
 import type { CommitOptions, LoadOptions, SessionManager } from './session-manager.ts'
-import type { CookieKind, Visit } from './visit.ts'
+import { RequestVisit, type CookieKind, type Found, type Visit } from './visit.ts'
 
 const settled = { change: null, rotate: false, renewable: false, imported: null }
 const nothing = { presented: false, oldKey: false, trace: null, foreign: null }
@@ -31,7 +31,7 @@ export function createManager<Data extends object, Trace>(
     const found = header === null ? null : yield* recall(header, kind, transport, fresh)
     const state = found?.state ?? createSessionState(null, now())
     state.renewable = lifetime.renewEvery < Infinity && !state.cached && mayRenew(request)
-    return handleOf({ ...nothing, ...found, owner, state, request, transport, kind })
+    return handleOf(new RequestVisit(owner, state, request, transport, kind, found))
   }
 
   function handleOf(visit: Visit<Trace>): Session<Data> {
@@ -46,7 +46,7 @@ export function createManager<Data extends object, Trace>(
     kind: CookieKind | null,
     transport: Transport | null,
     fresh: boolean,
-  ): Steps<Partial<Visit<Trace>> | null> {
+  ): Steps<Found<Trace> | null> {
     if (kind === null) {
       if (header.includes(`${cookies.secure.name}=`)) reportInsecure(transport)
       return null

@@ -29,3 +29,42 @@ export interface Visit<Trace> {
   readonly foreign: ForeignCookie | null
   committed?: Maybe<SessionHeaders>
 }
+
+/** What the cookies of a request have led to. */
+export type Found<Trace> = Partial<Pick<Visit<Trace>, 'foreign' | 'oldKey' | 'presented' | 'state' | 'trace'>>
+
+/**
+ * The visit of one request. A class: V8 puts object literals that refer to each request among what lives long, and with
+ * them the whole request.
+ */
+export class RequestVisit<Trace> implements Visit<Trace> {
+  readonly owner: object
+  readonly state: SessionState
+  readonly request: SessionRequest
+  transport: Transport | null
+  kind: CookieKind | null
+  readonly presented: boolean
+  readonly oldKey: boolean
+  trace: Trace | null
+  readonly foreign: ForeignCookie | null
+  committed?: Maybe<SessionHeaders>
+
+  constructor(
+    owner: object,
+    state: SessionState,
+    request: SessionRequest,
+    transport: Transport | null,
+    kind: CookieKind | null,
+    found: Found<Trace> | null,
+  ) {
+    this.owner = owner
+    this.state = state
+    this.request = request
+    this.transport = transport
+    this.kind = kind
+    this.presented = found?.presented ?? false
+    this.oldKey = found?.oldKey ?? false
+    this.trace = found?.trace ?? null
+    this.foreign = found?.foreign ?? null
+  }
+}
