@@ -1,15 +1,16 @@
 import {
   createSessionManager,
-  type CommitOptions,
-  type Session,
   type SessionEvent,
   type SessionId,
   type SessionManager,
   type SessionManagerOptions,
 } from '@coatcheck/core'
 import { memoryStore, type MemoryStore } from '@coatcheck/core/memory-store'
-import { Browser } from './browser.ts'
-import { countingStore, type CountingStore, type Operation } from './counting-store.ts'
+import type { Browser } from './browser.ts'
+import { countedVisits, type CountedVisits } from './counted-visits.ts'
+import { countingStore, type CountingStore } from './counting-store.ts'
+
+export type { Visit } from './counted-visits.ts'
 
 /** What the tests keep in a session. */
 export interface Goods {
@@ -28,19 +29,8 @@ export const day: number = 24 * hour
 export const secret = 'kW8dX0p3Zr5vT9yLq2NbHc7JfGs4Ua6EoI1mPxRtYz8'
 export const newerSecret = 'pQ7vZx2mKs9Lr4TnWc6HbYd8JfGa3Ue5Oi1RtEwXq0z'
 
-/** What one visit led to. */
-export interface Visit<Value> {
-  /** What the handler returned. */
-  readonly value: Value
-  readonly response: Response
-  /** Our `Set-Cookie`, or null. */
-  readonly setCookie: string | null
-  readonly calls: readonly Operation[]
-  readonly events: readonly SessionEvent[]
-}
-
 /** A session manager over a memory store that counts, with a clock that only the test turns. */
-export interface Cloakroom<Data extends object> {
+export interface Cloakroom<Data extends object> extends CountedVisits<Data> {
   readonly sessions: SessionManager<Data>
   readonly store: CountingStore
   /** The store behind the counter, for what only it can do. */
@@ -52,18 +42,6 @@ export interface Cloakroom<Data extends object> {
   wait(milliseconds: number): void
   /** Another manager over the same store and clock. */
   reopen<Other extends object = Data>(options: Partial<SessionManagerOptions<Other>>): Cloakroom<Other>
-  /** One request from load to commit; the browser takes the cookies. */
-  visit<Value>(
-    browser: Browser,
-    handler: (session: Session<Data>) => Value | Promise<Value>,
-    request?: Request,
-  ): Promise<Visit<Value>>
-  /** The first half of a visit, for requests that run in parallel. */
-  load(browser: Browser): Promise<Session<Data>>
-  /** The second half. */
-  commit(browser: Browser, session: Session<Data>, options?: CommitOptions): Promise<Visit<null>>
-  /** A new visitor who has a session. */
-  welcome(handler?: (session: Session<Data>) => void): Promise<Browser>
 }
 
 interface Clock {
@@ -104,18 +82,7 @@ export function openCloakroom<Data extends object = Goods>(
     ...options,
   })
 
-  /** Runs a step and gives what it did beside its result. */
-  async function observed<Value>(
-    step: () => Promise<{ value: Value; response: Response }>,
-  ): Promise<Visit<Value>> {
-    store.takeCalls()
-    const before = events.length
-    const { value, response } = await step()
-    const setCookie = response.headers.getSetCookie()[0] ?? null
-    return { value, response, setCookie, calls: store.takeCalls(), events: events.slice(before) }
-  }
-
-  const room: Cloakroom<Data> = {
+  return {
     sessions,
     store,
     memory,
@@ -125,30 +92,8 @@ export function openCloakroom<Data extends object = Goods>(
       clock.time += milliseconds
     },
     reopen: (more) => openCloakroom({ now, ...more }, clock, memory, store),
-    visit: (browser, handler, request = browser.request()) =>
-      observed(async () => {
-        const results: Awaited<ReturnType<typeof handler>>[] = []
-        const response = await sessions.handle(request, async (session) => {
-          results.push(await handler(session))
-          return new Response('Welcome')
-        })
-        return { value: results[0]!, response: browser.receive(response) }
-      }),
-    load: (browser) => sessions.load(browser.request()),
-    commit: (browser, session, about) =>
-      observed(async () => {
-        const response = new Response('Welcome')
-        const headers = await sessions.commit(session, about)
-        headers.applyTo(response.headers)
-        return { value: null, response: browser.receive(response) }
-      }),
-    async welcome(handler = (session) => session.login('ann')) {
-      const browser = new Browser()
-      await room.visit(browser, handler)
-      return browser
-    },
+    ...countedVisits(sessions, store, events),
   }
-  return room
 }
 
 /** The id that a browser's cookie names. */

@@ -1,4 +1,4 @@
-import type { CommitOptions, Session, SessionEvent, SessionManager } from '@coatcheck/core'
+import type { SessionEvent, SessionManager } from '@coatcheck/core'
 import {
   createCookieSessionManager,
   revocationStore,
@@ -7,17 +7,12 @@ import {
 } from '@coatcheck/core/cookie-session'
 import { memoryStore, type MemoryStore } from '@coatcheck/core/memory-store'
 import { Browser } from './browser.ts'
-import { secret, type Goods, type Visit } from './cloakroom.ts'
+import { secret, type Goods } from './cloakroom.ts'
+import { countedVisits, type CountedVisits } from './counted-visits.ts'
 import { countingStore, type CountingStore } from './counting-store.ts'
 
-/** What one visit led to. */
-export interface SealedVisit<Value> extends Visit<Value> {
-  /** All `Set-Cookie` fields, in order. */
-  readonly setCookies: readonly string[]
-}
-
 /** A manager of sealed sessions, with a clock that only the test turns, and a counted store for what has ended. */
-export interface SealedCloakroom<Data extends object> {
+export interface SealedCloakroom<Data extends object> extends CountedVisits<Data> {
   readonly sessions: SessionManager<Data>
   /** What has ended; the manager asks it unless it was opened with `revocation: 'none'`. */
   readonly revocation: Revocation
@@ -33,18 +28,6 @@ export interface SealedCloakroom<Data extends object> {
   reopen<Other extends object = Data>(
     options: Partial<CookieSessionManagerOptions<Other>>,
   ): SealedCloakroom<Other>
-  /** One request from load to commit; the browser takes the cookies. */
-  visit<Value>(
-    browser: Browser,
-    handler: (session: Session<Data>) => Value | Promise<Value>,
-    request?: Request,
-  ): Promise<SealedVisit<Value>>
-  /** The first half of a visit, for requests that run in parallel. */
-  load(browser: Browser): Promise<Session<Data>>
-  /** The second half. */
-  commit(browser: Browser, session: Session<Data>, options?: CommitOptions): Promise<SealedVisit<null>>
-  /** A new visitor who has a session. */
-  welcome(handler?: (session: Session<Data>) => void): Promise<Browser>
 }
 
 interface Clock {
@@ -91,19 +74,7 @@ export function openSealed<Data extends object = Goods>(
     ...options,
   })
 
-  /** Runs a step and gives what it did beside its result. */
-  async function observed<Value>(
-    step: () => Promise<{ value: Value; response: Response }>,
-  ): Promise<SealedVisit<Value>> {
-    store.takeCalls()
-    const before = events.length
-    const { value, response } = await step()
-    const setCookies = response.headers.getSetCookie()
-    const seen = { calls: store.takeCalls(), events: events.slice(before) }
-    return { value, response, setCookies, setCookie: setCookies[0] ?? null, ...seen }
-  }
-
-  const room: SealedCloakroom<Data> = {
+  return {
     sessions,
     revocation,
     store,
@@ -114,30 +85,8 @@ export function openSealed<Data extends object = Goods>(
       clock.time += milliseconds
     },
     reopen: (more) => openSealed(more, cellar),
-    visit: (browser, handler, request = browser.request()) =>
-      observed(async () => {
-        const results: Awaited<ReturnType<typeof handler>>[] = []
-        const response = await sessions.handle(request, async (session) => {
-          results.push(await handler(session))
-          return new Response('Welcome')
-        })
-        return { value: results[0]!, response: browser.receive(response) }
-      }),
-    load: (browser) => sessions.load(browser.request()),
-    commit: (browser, session, about) =>
-      observed(async () => {
-        const response = new Response('Welcome')
-        const headers = await sessions.commit(session, about)
-        headers.applyTo(response.headers)
-        return { value: null, response: browser.receive(response) }
-      }),
-    async welcome(handler = (session) => session.login('ann')) {
-      const browser = new Browser()
-      await room.visit(browser, handler)
-      return browser
-    },
+    ...countedVisits(sessions, store, events),
   }
-  return room
 }
 
 /** A room whose revocation is kept in this wrapping of a memory store. */

@@ -1,13 +1,9 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import type { Browser } from '../../../../test/support/browser.ts'
-import { cookieChanges, openCachedRoom } from '../../../../test/support/cached-room.ts'
-import type { Cloakroom, Goods } from '../../../../test/support/cloakroom.ts'
-import { visit, type Server } from '../../../../test/support/visits.ts'
+import { openCachedRoom } from '../../../../test/support/cached-room.ts'
+import { testFresh, type Mount } from '../../../../test/support/fresh-routes.ts'
 import { withSession } from './fetch.ts'
 import { lazySession, session } from './hono.ts'
-
-type Mount = (room: Cloakroom<Goods>) => Server
 
 /** Each has a route that takes what a snapshot says, and one that does not. */
 const mounts: Readonly<Record<string, Mount>> = {
@@ -42,38 +38,7 @@ const mounts: Readonly<Record<string, Mount>> = {
   },
 }
 
-async function open(mount: Mount) {
-  const room = openCachedRoom()
-  const server = mount(room)
-  const browser = await room.welcome()
-  const ask = async (from: Browser, path: string): Promise<unknown> => {
-    room.store.takeCalls()
-    const response = await visit(server, from, path)
-    return [await response.text(), room.store.takeCalls(), cookieChanges(response)]
-  }
-  return { room, browser, ask }
-}
-
-test.for(Object.entries(mounts))(
-  'a route takes the snapshot, and one that is fresh asks the store and renews it: %s',
-  async ([, mount]) => {
-    const { ask, browser } = await open(mount)
-    expect(await ask(browser, '/')).toEqual(['ann', [], []])
-    expect(await ask(browser, '/fresh')).toEqual(['ann', ['get'], ['set sid-cache']])
-    expect(await ask(browser, '/')).toEqual(['ann', [], []])
-  },
-)
-
-test.for(Object.entries(mounts))(
-  'a session that was ended elsewhere is refused at once where it is fresh, and then everywhere: %s',
-  async ([, mount]) => {
-    const { ask, browser, room } = await open(mount)
-    await room.memory.deleteByUser('ann')
-    expect(await ask(browser, '/')).toEqual(['ann', [], []])
-    expect(await ask(browser, '/fresh')).toEqual(['nobody', ['get'], ['remove sid-cache']])
-    expect(await ask(browser, '/')).toEqual(['nobody', ['get'], []])
-  },
-)
+testFresh(mounts)
 
 test('lazySession that is fresh asks the store only when it is called', async () => {
   const room = openCachedRoom()
