@@ -108,7 +108,7 @@ test.each([
     expect(store.size).toBe(501)
     clock.now = 1000
     let calls = 0
-    // Each call looks at two records and puts back at most one, so a full round needs no more than this.
+    // Each call looks at two places, so a full round needs no more than this.
     while (store.size > 1 && calls < 2 * 501) {
       await call(store)
       calls++
@@ -118,23 +118,67 @@ test.each([
   },
 )
 
-test('a call looks at a few records only, however many there are', async () => {
-  const { store } = open()
-  let looks = 0
-  for (let name = 0; name < 1000; name++) {
-    await store.set(idOf(name), {
-      ...recordOf(),
-      get expiresAt() {
-        looks++
-        return 1000
-      },
-    })
+test('a call looks at a few records only, however many have expired', async () => {
+  const { store, clock } = open()
+  for (let name = 0; name < 1000; name++) await store.set(idOf(name), recordOf())
+  clock.now = 1000
+  await store.get(idOf('none'))
+  await store.compareAndSet(idOf('new'), recordOf({ expiresAt: 9999 }), 0)
+  await store.delete(idOf('none'))
+  expect(store.size).toBeLessThan(1001)
+  expect(store.size).toBeGreaterThanOrEqual(1001 - 6)
+})
+
+test.each(Array.from({ length: 16 }, (_, name) => [name]))(
+  'of sixteen, the one that was not used for longest is dropped: %d',
+  async (dropped) => {
+    const { store } = open({ maxEntries: 16 })
+    const names = Array.from({ length: 16 }, (_, name) => name)
+    for (const name of names) await store.set(idOf(name), recordOf())
+    for (const name of names) if (name !== dropped) await store.get(idOf(name))
+    await store.set(idOf('new'), recordOf())
+    expect(await namesIn(store, names)).toEqual(names.filter((name) => name !== dropped))
+  },
+)
+
+test('in a big store as well, what is in use is not dropped', async () => {
+  const { store } = open({ maxEntries: 2000 })
+  for (let name = 0; name < 6000; name++) {
+    await store.set(idOf(name), recordOf())
+    expect(await store.get(idOf(0))).not.toBeNull()
   }
-  looks = 0
-  await store.get(idOf(0))
-  await store.compareAndSet(idOf('new'), recordOf(), 0)
-  await store.delete(idOf(1))
-  expect(looks).toBeLessThanOrEqual(6)
+  expect(store.size).toBe(2000)
+})
+
+test('many records come and go, and each is found', async () => {
+  const { store } = open()
+  const expected = new Map<SessionId, StoredRecord>()
+  for (let name = 0; name < 9000; name++) {
+    const gone = idOf(name - 3000 + (name % 2))
+    await store.delete(gone)
+    expected.delete(gone)
+    const record = recordOf({
+      payload: `${name}`,
+      userId: `user-${name % 100}`,
+      version: name,
+      expiresAt: 1000 + name,
+    })
+    await store.set(idOf(name), record)
+    expected.set(idOf(name), record)
+  }
+  expect(store.size).toBe(expected.size)
+  for (const [id, record] of expected) expect(await store.get(id)).toEqual(record)
+  const ofUser = [...expected].filter(([, { userId }]) => userId === 'user-7')
+  expect(await store.listByUser('user-7')).toEqual(new Map(ofUser))
+})
+
+test('what is kept is nobody’s to change', async () => {
+  const { store } = open()
+  const record = { payload: 'x', expiresAt: 1000, userId: 'ada', version: 1 }
+  await store.set(idOf('a'), record)
+  Object.assign(record, recordOf({ payload: 'y' }))
+  Object.assign((await store.get(idOf('a')))!, recordOf({ payload: 'z' }))
+  expect(await store.get(idOf('a'))).toEqual(recordOf({ payload: 'x', userId: 'ada' }))
 })
 
 test('records that live on are not swept', async () => {

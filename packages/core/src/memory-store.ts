@@ -1,11 +1,12 @@
 import type { SessionId } from './crypto/token.ts'
 import { check } from './errors.ts'
+import { createShards } from './store/shards.ts'
 import type { AtomicStore, StoredRecord, UserIndexedStore } from './store/store.ts'
 import type { WatchableStore } from './store/watchable-store.ts'
 
 /** Options of {@link memoryStore}. */
 export interface MemoryStoreOptions {
-  /** How many records are kept (default 100 000). Beyond it, the one that was not used for longest is dropped. */
+  /** How many records are kept (default 100 000). Beyond it, the one of 16 that was not used for longest is dropped. */
   readonly maxEntries?: number
   /** The clock, in milliseconds since the epoch (default `Date.now`). */
   readonly now?: () => number
@@ -17,8 +18,32 @@ export interface MemoryStore extends AtomicStore, UserIndexedStore, WatchableSto
   readonly size: number
 }
 
-/** Each call looks at so many records in turn, so that the expired ones leave without a timer. */
+/** Each call looks at so many places in turn, so that the expired ones leave without a timer. */
 const sweptPerCall = 2
+/** So many are compared when one has to be dropped. */
+const compared = 16
+const pageSize = 1024
+
+/**
+ * Room for so many records, in columns: an object for each of them would take more, and the garbage collector longer.
+ * A store grows by pages, so that nothing has to be moved for it.
+ */
+function createPage() {
+  return {
+    id: Array<SessionId>(pageSize),
+    payload: Array<string>(pageSize),
+    expiresAt: new Float64Array(pageSize),
+    userId: Array<string | null>(pageSize),
+    version: new Uint32Array(pageSize),
+    /** The number of its last use, among those of all records. It begins anew after 2^32, which does little harm. */
+    used: new Uint32Array(pageSize),
+  }
+}
+
+type Page = ReturnType<typeof createPage>
+
+/** What a free place holds, so that it is never swept. */
+const nothing: StoredRecord = { payload: '', expiresAt: Infinity, userId: null, version: 0 }
 
 /**
  * A store for development, for tests, and for a service of one process that may forget its sessions: they end
@@ -32,94 +57,150 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     'maxEntries',
     'must be a whole number of records, at least 1',
   )
-  /** In order of use, the oldest first. */
-  const records = new Map<SessionId, StoredRecord>()
-  const idsByUser = new Map<string, Set<SessionId>>()
+  const pages: Page[] = []
+  const placesOf = createShards<SessionId, number>()
+  const usersOf = createShards<string, Set<SessionId>>()
   const listeners = new Set<(id: SessionId) => void>()
-  let sweeper = records.entries()
+  /** Of the places that were ever taken, those that are free. */
+  const free: number[] = []
+  let places = 0
+  let uses = 0
+  let cursor = 0
 
-  function live(id: SessionId): StoredRecord | null {
-    const record = records.get(id)
-    return record !== undefined && record.expiresAt > now() ? record : null
+  const pageOf = (place: number): Page => pages[Math.trunc(place / pageSize)]!
+
+  /** A copy: whoever has it cannot change what is kept. */
+  function read(place: number): StoredRecord {
+    const page = pageOf(place)
+    const at = place % pageSize
+    return {
+      payload: page.payload[at]!,
+      expiresAt: page.expiresAt[at]!,
+      userId: page.userId[at]!,
+      version: page.version[at]!,
+    }
+  }
+
+  function write(place: number, record: StoredRecord): void {
+    const page = pageOf(place)
+    const at = place % pageSize
+    page.payload[at] = record.payload
+    page.expiresAt[at] = record.expiresAt
+    page.userId[at] = record.userId
+    page.version[at] = record.version
+  }
+
+  function use(place: number): void {
+    pageOf(place).used[place % pageSize] = ++uses
+  }
+
+  /** @returns The place of the record; undefined when there is none or it has expired. */
+  function find(id: SessionId, time: number = now()): number | undefined {
+    const place = placesOf(id).get(id)
+    return place !== undefined && read(place).expiresAt > time ? place : undefined
   }
 
   function put(id: SessionId, record: StoredRecord): void {
-    const known = unlink(id)
-    records.set(id, record)
+    let place = placesOf(id).get(id)
+    // Only a record without a user can be one that was given up.
+    let ended = place === undefined || record.userId !== null ? null : id
+    if (place === undefined) {
+      if (places - free.length === maxEntries) ended = unlink(stalest())
+      place = free.pop() ?? places++
+      if (place === pages.length * pageSize) pages.push(createPage())
+      pageOf(place).id[place % pageSize] = id
+      placesOf(id).set(id, place)
+    } else if (read(place).userId !== record.userId) strike(place)
+    write(place, record)
+    use(place)
     if (record.userId !== null) {
-      const ids = idsByUser.get(record.userId) ?? new Set()
-      idsByUser.set(record.userId, ids.add(id))
-    } else if (known) {
-      // Only a record without a user can be one that was given up.
-      announce(id)
+      const users = usersOf(record.userId)
+      const ids = users.get(record.userId) ?? new Set()
+      users.set(record.userId, ids.add(id))
     }
+    if (ended !== null) announce(ended)
     sweep()
-    for (const oldest of records.keys()) {
-      if (records.size <= maxEntries) break
-      remove(oldest)
-    }
   }
 
-  function remove(id: SessionId): void {
-    if (unlink(id)) announce(id)
+  function remove(place: number | undefined): void {
+    if (place !== undefined) announce(unlink(place))
+  }
+
+  /** @returns Whose record that was. */
+  function unlink(place: number): SessionId {
+    const id = strike(place)
+    placesOf(id).delete(id)
+    write(place, nothing)
+    free.push(place)
+    return id
   }
 
   function announce(id: SessionId): void {
     for (const listener of listeners) listener(id)
   }
 
-  /** @returns Whether there was a record. */
-  function unlink(id: SessionId): boolean {
-    const userId = records.get(id)?.userId ?? null
-    const ids = userId === null ? undefined : idsByUser.get(userId)
-    ids?.delete(id)
-    if (userId !== null && ids?.size === 0) idsByUser.delete(userId)
-    return records.delete(id)
+  /** Takes the record from its user. @returns Its id. */
+  function strike(place: number): SessionId {
+    const id = pageOf(place).id[place % pageSize]!
+    const { userId } = read(place)
+    if (userId !== null) {
+      const users = usersOf(userId)
+      const ids = users.get(userId)
+      ids?.delete(id)
+      if (ids?.size === 0) users.delete(userId)
+    }
+    return id
   }
 
-  function sweep(): void {
-    for (let looked = 0; looked < sweptPerCall; looked++) {
-      const next = sweeper.next()
-      if (next.done === true) {
-        sweeper = records.entries()
-        return
-      }
-      const [id, { expiresAt }] = next.value
-      if (expiresAt <= now()) remove(id)
+  /** @returns The place to be cleared when none is free. */
+  function stalest(): number {
+    let [stalest, longest] = [0, -1]
+    for (let looked = 0; looked < compared; looked++) {
+      const place = (cursor + looked) % places
+      const unused = (uses - pageOf(place).used[place % pageSize]!) >>> 0
+      if (unused > longest) [stalest, longest] = [place, unused]
     }
+    return stalest
+  }
+
+  /** @returns The time. */
+  function sweep(): number {
+    const time = now()
+    for (let looked = Math.min(sweptPerCall, places); looked > 0; looked--) {
+      cursor = (cursor + 1) % places
+      if (read(cursor).expiresAt <= time) remove(cursor)
+    }
+    return time
   }
 
   function liveOf(userId: string): [SessionId, StoredRecord][] {
-    const ids = [...(idsByUser.get(userId) ?? [])]
+    const ids = [...(usersOf(userId).get(userId) ?? [])]
     return ids.flatMap((id) => {
-      const record = live(id)
-      return record === null ? [] : [[id, record] as [SessionId, StoredRecord]]
+      const place = find(id)
+      return place === undefined ? [] : [[id, read(place)] as [SessionId, StoredRecord]]
     })
   }
 
   return {
     get size() {
-      return records.size
+      return places - free.length
     },
     get(id) {
-      sweep()
-      const record = live(id)
-      if (record !== null) {
-        // Moves it to the end of the order of use.
-        records.delete(id)
-        records.set(id, record)
-      }
-      return record
+      const place = find(id, sweep())
+      if (place === undefined) return null
+      use(place)
+      return read(place)
     },
     set(id, record) {
       put(id, record)
     },
     delete(id) {
-      remove(id)
+      remove(placesOf(id).get(id))
     },
     compareAndSet(id, next, expected) {
-      if ((live(id)?.version ?? 0) !== expected) return false
-      if (next === null) remove(id)
+      const place = find(id)
+      if ((place === undefined ? 0 : read(place).version) !== expected) return false
+      if (next === null) remove(place)
       else put(id, next)
       return true
     },
@@ -128,7 +209,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     },
     async deleteByUser(userId, except) {
       const doomed = liveOf(userId).filter(([id]) => id !== except)
-      for (const [id] of doomed) remove(id)
+      for (const [id] of doomed) remove(placesOf(id).get(id))
       return doomed.length
     },
     async watch(listener) {
