@@ -1,6 +1,7 @@
 import { newSessionId } from '../crypto/token.ts'
 import type { ForeignCookie } from '../session/foreign-session.ts'
 import type { ImportedSession, LiveRecord, SessionState } from '../session/state.ts'
+import { noValues } from '../session/values.ts'
 import { orNull, run } from '../steps.ts'
 import { importId, longestImport } from './import-id.ts'
 import { move } from './move.ts'
@@ -14,9 +15,9 @@ export async function openImport(
 ): Promise<Opened | null> {
   if (credential === null) return null
   const id = await importId(library, credential)
-  const note = await run(parts.records.find(id))
+  const note = await parts.records.find(id)
   // A note whose session has ended is one all the same: what was logged out must not be taken over again.
-  return 'absent' in note && note.absent === 'unknown' ? null : run(open(parts, id))
+  return 'absent' in note && note.absent === 'unknown' ? null : open(parts, id)
 }
 
 /**
@@ -82,11 +83,11 @@ export async function refuseImport(
   if (credential === null) return
   const { records } = parts
   const id = await importId(library, credential)
-  let found = await run(records.find(id))
+  let found = await records.find(id)
   if (!isMoved(found)) {
     const nowhere = { successor: newSessionId(), graceUntil: 0 }
     const times = { createdAt: now, seenAt: now, authenticatedAt: null }
-    const record = { ...times, userId: null, auth: null, issuedAt: now, previous: null, values: new Map() }
+    const record = { ...times, userId: null, auth: null, issuedAt: now, previous: null, values: noValues }
     found = await run(records.bury({ id, version: 0, record, migrated: false }, nowhere, now + longestImport))
   }
   if (!isMoved(found) || found.graceUntil === 0) return

@@ -214,7 +214,7 @@ function faultOf(world: World, live: ReadonlyMap<SessionId, SessionRecord>): str
   const { actors, owners, successors, told, writers } = world
   const done = (...kinds: ActorKind[]): boolean =>
     actors.some(({ kind, outcome }) => kinds.includes(kind) && outcome === 'done')
-  const originals = [...live.values()].filter(({ values }) => values.has('origin'))
+  const originals = [...live.values()].filter(({ values }) => Object.hasOwn(values, 'origin'))
   if ([...live.keys()].some((id) => !told.has(id))) return 'A live orphan is left'
   if ([...owners.values()].some((users) => users.size > 1)) return 'An id had two owners'
   if ([...successors.values()].some((heirs) => heirs.size > 1)) return 'An id has two successors'
@@ -239,10 +239,10 @@ function faultOf(world: World, live: ReadonlyMap<SessionId, SessionRecord>): str
 
 function lostUpdateIn(values: SessionRecord['values'], actors: World['actors']): string | null {
   const updates = actors.filter(({ kind, outcome }) => kind === 'update' && outcome === 'done').length
-  if (values.get('count') !== updates)
-    return `An update was lost (${String(values.get('count'))} of ${updates})`
+  if (values['count'] !== updates) return `An update was lost (${String(values['count'])} of ${updates})`
   const lost = actors.some(
-    ({ kind, outcome }, index) => kind === 'set' && outcome === 'done' && !values.has(`actor${index}`),
+    ({ kind, outcome }, index) =>
+      kind === 'set' && outcome === 'done' && !Object.hasOwn(values, `actor${index}`),
   )
   return lost ? 'A value that was set is missing' : null
 }

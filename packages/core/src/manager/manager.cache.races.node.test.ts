@@ -174,7 +174,7 @@ async function faultOf(world: World, kinds: readonly Kind[]): Promise<string | n
   const live = await world.live()
   const done = (kind: Kind): number =>
     kinds.filter((each, index) => each === kind && outcomes[index] === 'done').length
-  const originals = [...live.values()].filter(({ values }) => values.has('origin'))
+  const originals = [...live.values()].filter(({ values }) => Object.hasOwn(values, 'origin'))
   if ([...live.keys()].some((id) => !told.has(id))) return 'a live orphan is left'
   if ([...owners.values()].some((users) => users.size > 1)) return 'an id had two owners'
   if (originals.length > 1) return 'the session lives under two ids'
@@ -188,10 +188,9 @@ async function faultOf(world: World, kinds: readonly Kind[]): Promise<string | n
   }
   for (const { values } of originals) {
     const count = done('update') + (elsewhere === 'stale' ? 100 : 0)
-    if (values.get('count') !== count)
-      return `an update was lost (${String(values.get('count'))} of ${count})`
+    if (values['count'] !== count) return `an update was lost (${String(values['count'])} of ${count})`
     for (const [index, kind] of kinds.entries()) {
-      const missing = kind === 'set' && outcomes[index] === 'done' && !values.has(`actor${index}`)
+      const missing = kind === 'set' && outcomes[index] === 'done' && !Object.hasOwn(values, `actor${index}`)
       if (missing) return 'a value that was set is missing'
     }
   }

@@ -77,7 +77,7 @@ async function openShop(kinds: readonly string[]) {
     for (const id of ids) {
       const stored = await memory.get(id as never)
       const record = stored === null ? null : decodeRecord(stored)
-      if (record !== null && !isTombstone(record)) found.push({ id, views: record.values.get('views') })
+      if (record !== null && !isTombstone(record)) found.push({ id, views: record.values['views'] })
     }
     return found
   }

@@ -12,10 +12,7 @@ const lifetime = createLifetime({ idle: '30m', absolute: '8h' })
 /** A session that was last seen so many minutes ago. */
 function found(ago: number, migrated = false): LiveRecord {
   const times = { createdAt: now - 60 * minute, authenticatedAt: null, seenAt: now - ago * minute }
-  const values = new Map<string, unknown>([
-    ['views', 1],
-    ['cart', ['a']],
-  ])
+  const values = { views: 1, cart: ['a'] }
   return {
     id: 'id' as SessionId,
     version: 1,

@@ -37,9 +37,10 @@ export async function takeOver<Trace>(
     if (userId === null && Object.keys(data).length === 0) return { foreign, state }
     const authTime = new Date(createdAt ?? at)
     const login = userId === null ? null : loginChange(userId, { authTime }, at)
-    const values = new Map(Object.entries(data).filter(([, value]) => value !== undefined))
+    const kept = Object.entries(data).filter(([, value]) => value !== undefined)
     // What a handler could not set would come back as something else.
-    for (const [key, value] of values) assertJson(value, key, [])
+    for (const [key, value] of kept) assertJson(value, key)
+    const values = Object.fromEntries(kept)
     const imported = { library, credential, values, login }
     return {
       foreign,

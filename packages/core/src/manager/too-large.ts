@@ -5,7 +5,7 @@ const named = 3
 
 /** The error of a session that does not fit into its cookies; names the keys that take most. */
 export function tooLargeError(values: Values, needed: number, allowed: number): SessionError {
-  const sizes = [...values].map(([key, value]) => ({ key, size: JSON.stringify(value).length }))
+  const sizes = Object.entries(values).map(([key, value]) => ({ key, size: JSON.stringify(value).length }))
   const biggest = sizes
     .toSorted((a, b) => b.size - a.size)
     .slice(0, named)

@@ -19,7 +19,7 @@ const lifetime = createLifetime({ idle: '30m', absolute: '8h' })
 const id = 'UN6z6XBS3jMUkrV-_GZzbrxfqXIGbCuISZv_9kyuahw' as SessionId
 
 function liveRecord(record: Partial<SessionRecord> = {}, data: Partial<Data> = {}): LiveRecord {
-  const values = new Map<string, unknown>(Object.entries(data))
+  const values = { ...data }
   const unnamed = { userId: null, auth: null, issuedAt: now - 60 * minute, previous: null }
   const times = { createdAt: now - 60 * minute, authenticatedAt: null, seenAt: now - 10 * minute }
   return { id, version: 3, migrated: false, record: { ...times, ...unnamed, values, ...record } }

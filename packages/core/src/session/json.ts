@@ -5,30 +5,57 @@ import { SessionError } from '../errors.ts'
  * functions, symbols, BigInt, NaN, holes, cycles, and objects of a class such as Date or Map.
  */
 export function toJsonText(key: string, value: unknown): string {
-  assertJson(value, key, [])
+  assertJson(value, key)
   return JSON.stringify(value)
 }
 
 /** A client can send nesting that overflows the stack in a few kilobytes, and an application may pass it on. */
 const deepest = 100
 
-/** Throws `ERR_SESSION_DATA` when JSON cannot carry the value. `around` are the objects that hold it. */
-export function assertJson(value: unknown, path: string, around: readonly object[]): void {
-  const fault = faultOf(value, around)
+/** Throws `ERR_SESSION_DATA` when JSON cannot carry the value; `key` is what it is called. */
+export function assertJson(value: unknown, key: string): void {
+  const fault = isScalar(value) ? null : faultIn(value, [])
   if (fault !== null)
-    throw new SessionError('ERR_SESSION_DATA', `A session cannot keep '${path}': it ${fault}.`)
-  if (typeof value !== 'object' || value === null) return
-  const inside = [...around, value]
-  const isArray = Array.isArray(value)
-  // Unlike Object.entries, Array.from sees holes.
-  for (const [name, member] of isArray ? Array.from(value).entries() : Object.entries(value)) {
-    // JSON leaves out a member that is undefined, and it reads as undefined when it comes back.
-    if (!isScalar(member) && (isArray || member !== undefined))
-      assertJson(member, isArray ? `${path}[${name}]` : `${path}.${name}`, inside)
-  }
+    throw new SessionError('ERR_SESSION_DATA', `A session cannot keep '${key}${fault.at}': it ${fault.what}.`)
 }
 
-/** What most values are; to name the place of each would be in vain. */
+/** What is wrong with a part of a value, and where the part is: `.list[2]`. */
+interface Fault {
+  readonly at: string
+  readonly what: string
+}
+
+/** The first fault; `around` are the objects that hold the value. Places are put together only when there is one. */
+function faultIn(value: unknown, around: object[]): Fault | null {
+  const what = faultOf(value, around)
+  if (what !== null) return { at: '', what }
+  if (typeof value !== 'object' || value === null) return null
+  around.push(value)
+  const fault = Array.isArray(value) ? faultInArray(value, around) : faultInObject(value, around)
+  around.pop()
+  return fault
+}
+
+function faultInArray(list: readonly unknown[], around: object[]): Fault | null {
+  // By index, so that a hole is seen.
+  for (let at = 0; at < list.length; at++) {
+    const fault = isScalar(list[at]) ? null : faultIn(list[at], around)
+    if (fault !== null) return { ...fault, at: `[${at}]${fault.at}` }
+  }
+  return null
+}
+
+function faultInObject(object: object, around: object[]): Fault | null {
+  for (const name of Object.keys(object)) {
+    const member: unknown = object[name as keyof typeof object]
+    // JSON leaves out a member that is undefined, and it reads as undefined when it comes back.
+    const fault = member === undefined || isScalar(member) ? null : faultIn(member, around)
+    if (fault !== null) return { ...fault, at: `.${name}${fault.at}` }
+  }
+  return null
+}
+
+/** What most values are. */
 function isScalar(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value)
 }

@@ -36,19 +36,20 @@ export interface Tombstone {
   readonly graceUntil: number
 }
 
-/** The payload of a live session. */
+/** The payload of a live session. What is not there takes no room, nor what is as usual. */
 export function encodeRecord(record: SessionRecord): string {
   const { auth, authenticatedAt, createdAt, issuedAt, previous, seenAt, userId, values } = record
-  const times = {
+  return JSON.stringify({
+    format,
     createdAt,
     issuedAt: issuedAt === createdAt ? undefined : issuedAt,
-    seenAt,
-    authenticatedAt,
-  }
-  // What is not there takes no room.
-  const actsAs = ownerOf(record) === userId ? undefined : userId
-  const more = { auth: auth ?? undefined, actsAs, previous: previous ?? undefined }
-  return JSON.stringify({ format, ...times, ...more, data: Object.fromEntries(values) })
+    seenAt: seenAt === createdAt ? undefined : seenAt,
+    authenticatedAt: authenticatedAt ?? undefined,
+    auth: auth ?? undefined,
+    actsAs: ownerOf(record) === userId ? undefined : userId,
+    previous: previous ?? undefined,
+    data: values,
+  })
 }
 
 /** Whose session it is to the store: that of who really sits there, so that it ends with that account. */
@@ -65,18 +66,25 @@ export function encodeTombstone({ graceUntil, successor }: Tombstone): string {
 export function decodeRecord({ payload, userId: owner }: StoredRecord): SessionRecord | Tombstone | null {
   const content = parseObject(payload)
   if (content === null || content['format'] !== format) return null
-  const { auth, authenticatedAt, createdAt, data, graceUntil, previous, seenAt, successor } = content
+  const { auth, createdAt, data, graceUntil, previous, successor } = content
   if (typeof successor === 'string' && isSessionId(successor) && typeof graceUntil === 'number') {
     return { successor, graceUntil }
   }
-  if (typeof createdAt !== 'number' || typeof seenAt !== 'number' || !isRecord(data)) return null
+  if (typeof createdAt !== 'number' || !isRecord(data)) return null
+  const { actsAs, authenticatedAt = null, issuedAt = createdAt, seenAt = createdAt } = content
   if (typeof authenticatedAt !== 'number' && authenticatedAt !== null) return null
-  const { actsAs, issuedAt = createdAt } = content
-  const userId = typeof actsAs === 'string' ? actsAs : owner
-  if (typeof issuedAt !== 'number' || !isAuthRecord(auth) || !isPreviousId(previous)) return null
-  const values = new Map(Object.entries(data))
-  const more = { auth: auth ?? null, issuedAt, previous: previous ?? null }
-  return { createdAt, seenAt, authenticatedAt, userId, ...more, values }
+  if (typeof issuedAt !== 'number' || typeof seenAt !== 'number') return null
+  if (!isAuthRecord(auth) || !isPreviousId(previous)) return null
+  return {
+    createdAt,
+    seenAt,
+    authenticatedAt,
+    userId: typeof actsAs === 'string' ? actsAs : owner,
+    auth: auth ?? null,
+    issuedAt,
+    previous: previous ?? null,
+    values: data,
+  }
 }
 
 /** Whether this is what a given-up id holds. */

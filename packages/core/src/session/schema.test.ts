@@ -19,7 +19,7 @@ const schemas: readonly [string, StandardSchemaV1<unknown, Data>][] = [
 ]
 
 function valuesOf(data: object): Values {
-  return new Map(Object.entries(data))
+  return { ...data }
 }
 
 test('without a schema, all data fit', async () => {

@@ -33,7 +33,8 @@ export function createDataGuard<Data extends object>(
     schema['~standard'].validate(data)
   return {
     async read(values) {
-      const data: unknown = Object.fromEntries(values)
+      // A validator may fill in defaults in place.
+      const data = { ...values }
       const result = await validate(data)
       if (!result.issues) return { values: valuesOf(result.value), migrated: false }
       const moved = migrate === undefined ? null : await migrate(data)
@@ -42,7 +43,7 @@ export function createDataGuard<Data extends object>(
       return retried.issues ? null : { values: valuesOf(retried.value), migrated: true }
     },
     async check(values) {
-      const { issues } = await validate(Object.fromEntries(values))
+      const { issues } = await validate({ ...values })
       if (issues) {
         throw new SessionError(
           'ERR_SESSION_DATA',
@@ -56,7 +57,7 @@ export function createDataGuard<Data extends object>(
 /** A copy of each value: the default of a schema may be one object for all sessions. */
 function valuesOf(data: object): Values {
   const present = Object.entries(data).filter(([, value]) => value !== undefined)
-  return new Map(present.map(([key, value]) => [key, JSON.parse(toJsonText(key, value))]))
+  return Object.fromEntries(present.map(([key, value]) => [key, JSON.parse(toJsonText(key, value))]))
 }
 
 function describe(issues: readonly StandardSchemaV1.Issue[]): string {

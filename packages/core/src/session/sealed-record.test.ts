@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { newSessionId, type SessionId } from '../crypto/token.ts'
 import type { SessionRecord } from './record.ts'
 import { decodeSealed, encodeSealed, type SealedRecord } from './sealed-record.ts'
+import type { Values } from './values.ts'
 
 const seed = 20_261_121
 const id = newSessionId()
@@ -10,7 +11,7 @@ const noon = Date.UTC(2026, 10, 21, 12)
 
 function recordOf(about: Partial<SessionRecord> = {}): SessionRecord {
   const times = { createdAt: noon, seenAt: noon + 1, authenticatedAt: noon, issuedAt: noon + 2 }
-  const values = new Map<string, unknown>([['cart', ['hat']]])
+  const values = { cart: ['hat'] }
   return { ...times, userId: 'ann', auth: null, previous: null, values, ...about }
 }
 
@@ -61,7 +62,7 @@ describe('what is sealed is what is read again:', () => {
     fc.assert(
       fc.property(about, ({ data, userId, ...rest }) => {
         // `-0` and keys such as `__proto__` are as JSON has them.
-        const values = new Map(Object.entries(JSON.parse(JSON.stringify(data)) as object))
+        const values = JSON.parse(JSON.stringify(data)) as Values
         const record = recordOf({ userId, values })
         expect(decodeSealed(encodeSealed({ ...rest, id, record }))).toEqual({ ...rest, id, record })
       }),
@@ -120,10 +121,7 @@ describe('a text of another format is null:', () => {
 })
 
 test('the limit does not depend on the data', () => {
-  const values = new Map<string, unknown>([
-    ['until', 1],
-    ['a\nb', 'c\nd'],
-  ])
+  const values = { until: 1, 'a\nb': 'c\nd' }
   const text = encodeSealed(sealed(recordOf({ values })))
   expect(text.split('\n')).toHaveLength(2)
   expect(decodeSealed(text)).toMatchObject({ until: noon + 9, id: id satisfies SessionId })

@@ -58,8 +58,20 @@ export function createSessionState(
   viaGrace = false,
   cached = false,
 ): SessionState {
-  const working = new WorkingCopy(origin?.record.values ?? noValues)
-  const found = { origin, ended: null, imported: null, working, viaGrace, cached }
-  const intent = { change: null, rotate: false, renewable: false, nextId: null, destroy: false }
-  return { ...found, ...intent, accessed: false, sealed: false, now }
+  return {
+    origin,
+    ended: null,
+    imported: null,
+    working: new WorkingCopy(origin?.record.values ?? noValues),
+    change: null,
+    rotate: false,
+    renewable: false,
+    nextId: null,
+    destroy: false,
+    cached,
+    viaGrace,
+    accessed: false,
+    sealed: false,
+    now,
+  }
 }
