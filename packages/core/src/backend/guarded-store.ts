@@ -37,12 +37,18 @@ export function guard<Result>(
   }
 }
 
+/** What a store in JavaScript says of nothing. */
+function orNone(record: StoredRecord | null | undefined): StoredRecord | null {
+  return record ?? null
+}
+
 /** Puts a store behind one door: failures are told apart from absence, and the weaker kind of store is levelled. */
 export function guardStore(store: Store, onEvent: OnEvent): GuardedStore {
-  const get: GuardedStore['get'] = (id) => {
-    const found = guard(onEvent, 'get', () => store.get(id))
-    return andThen(found, (record) => record ?? null)
-  }
+  const get: GuardedStore['get'] = (id) =>
+    andThen(
+      guard(onEvent, 'get', () => store.get(id)),
+      orNone,
+    )
   if (isAtomic(store)) {
     return {
       get,

@@ -80,7 +80,7 @@ function* heirOf(
   let superseded = false
   while (isMoved(at)) {
     superseded ||= at.graceUntil === 0
-    at = yield* records.find(at.successor)
+    at = yield* wait(records.find(at.successor))
   }
   const live = isLive(at) ? at : null
   if (change === null) return { live: superseded ? null : live, rejoin: true }

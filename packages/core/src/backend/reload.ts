@@ -1,6 +1,6 @@
 import { handleOf } from '../session/public-handle.ts'
 import type { LiveRecord } from '../session/state.ts'
-import type { Steps } from '../steps.ts'
+import { wait, type Steps } from '../steps.ts'
 import { isLive, isMoved, type SessionRecords } from './session-records.ts'
 
 /**
@@ -8,7 +8,7 @@ import { isLive, isMoved, type SessionRecords } from './session-records.ts'
  * step-ups, however long ago, but not to a login that took its place. Null when the session has ended.
  */
 export function* reload(records: SessionRecords, { id, record }: LiveRecord): Steps<LiveRecord | null> {
-  let found = yield* records.find(id)
-  while (isMoved(found)) found = yield* records.find(found.successor)
+  let found = yield* wait(records.find(id))
+  while (isMoved(found)) found = yield* wait(records.find(found.successor))
   return isLive(found) && handleOf(found.record) === handleOf(record) ? found : null
 }

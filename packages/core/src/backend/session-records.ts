@@ -13,15 +13,18 @@ import {
 } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { LiveRecord } from '../session/state.ts'
-import { orNull, wait, type Maybe, type Steps } from '../steps.ts'
+import { andThen, orNull, wait, type Maybe, type Steps } from '../steps.ts'
+import type { StoredRecord } from '../store/store.ts'
 import type { GuardedStore } from './guarded-store.ts'
 
 /** What is found under an id: a live session, where it went, or why there is none. */
 export type Found = LiveRecord | Tombstone | { readonly absent: RejectionReason }
 
+const unknown = { absent: 'unknown' } as const
+
 /** Sessions as records of a store: found, followed, written and ended. */
 export interface SessionRecords {
-  find(id: SessionId): Steps<Found>
+  find(id: SessionId): Maybe<Found>
   /** The live record that a session has now, through rotations but not through logins. */
   follow(id: SessionId): Steps<LiveRecord | null>
   /** Writes over this version, 0 for none. @returns Whether that was the version there. */
@@ -65,9 +68,11 @@ export function createSessionRecords(
   lifetime: Lifetime,
   now: () => number,
 ): SessionRecords {
-  function* find(id: SessionId): Steps<Found> {
-    const stored = yield* wait(store.get(id))
-    if (stored === null) return { absent: 'unknown' }
+  function find(id: SessionId): Maybe<Found> {
+    return andThen(store.get(id), (stored) => (stored === null ? unknown : judge(id, stored)))
+  }
+
+  function judge(id: SessionId, stored: StoredRecord): Maybe<Found> {
     const decoded = decodeRecord(stored)
     if (decoded === null) return { absent: 'unreadable' }
     if (isTombstone(decoded) && stored.expiresAt > now()) return decoded
@@ -75,18 +80,20 @@ export function createSessionRecords(
     if (isTombstone(decoded) || Math.min(stored.expiresAt, deadlineOf(decoded, lifetime)) <= now()) {
       return { absent: 'expired' }
     }
-    const data = yield* wait(guard.read(decoded.values))
-    if (data === null) return { absent: 'schema' }
-    const { migrated, values } = data
-    return { id, version: stored.version, record: { ...decoded, values }, migrated }
+    return andThen(guard.read(decoded.values), (data) => {
+      if (data === null) return { absent: 'schema' }
+      const { migrated, values } = data
+      const record = values === decoded.values ? decoded : { ...decoded, values }
+      return { id, version: stored.version, record, migrated }
+    })
   }
 
   return {
     find,
 
     *follow(id) {
-      let found = yield* find(id)
-      while (isMoved(found) && found.graceUntil > 0) found = yield* find(found.successor)
+      let found = yield* wait(find(id))
+      while (isMoved(found) && found.graceUntil > 0) found = yield* wait(find(found.successor))
       return isLive(found) ? found : null
     },
 
@@ -101,10 +108,10 @@ export function createSessionRecords(
       const expiresAt = Math.max(until, tombstone.graceUntil)
       const stone = { payload: encodeTombstone(tombstone), expiresAt, userId: null, version: version + 1 }
       try {
-        return (yield* wait(store.compareAndSet(id, stone, version))) ? tombstone : yield* find(id)
+        return (yield* wait(store.compareAndSet(id, stone, version))) ? tombstone : yield* wait(find(id))
       } catch (error) {
         // The write may have been done before the failure; then the old id is given up all the same.
-        const found = yield* orNull(find(id))
+        const found = yield* orNull(wait(find(id)))
         if (found !== null && isMoved(found) && found.successor === tombstone.successor) return found
         throw error
       }

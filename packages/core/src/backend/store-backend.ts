@@ -1,9 +1,10 @@
 import { newSessionId, type SessionId } from '../crypto/token.ts'
 import { SessionError } from '../errors.ts'
 import type { OnEvent, RejectionReason } from '../manager/events.ts'
+import type { Tombstone } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import { orNull, wait, type Steps } from '../steps.ts'
+import { andThen, orNull, run, wait, type Maybe, type Steps } from '../steps.ts'
 import { authEvents } from './auth-event.ts'
 import { rebuild } from './rebuild.ts'
 import { conflictError, isLive, isMoved, maxAttempts, type SessionRecords } from './session-records.ts'
@@ -19,24 +20,35 @@ export interface StoreParts {
 }
 
 /** What an id led to when the request came in. */
-export type Opened =
-  | { readonly live: LiveRecord; readonly viaGrace: boolean }
-  | { readonly live: null; readonly reason: RejectionReason }
+export interface Opened {
+  readonly live: LiveRecord | null
+  /** Why there is none. */
+  readonly reason: RejectionReason | null
+  readonly viaGrace: boolean
+}
 
 /** Finds the session of an id. One that was rotated away leads on for its grace window, and is an alarm after it. */
-export function* open({ now, onEvent, records }: StoreParts, id: SessionId): Steps<Opened> {
-  const found = yield* records.find(id)
-  if (isLive(found)) return { live: found, viaGrace: false }
-  if (!isMoved(found)) return { live: null, reason: found.absent }
-  if (found.graceUntil === 0) return { live: null, reason: 'superseded' }
+export function open(parts: StoreParts, id: SessionId): Maybe<Opened> {
+  return andThen(parts.records.find(id), (found) => {
+    if (isLive(found)) return { live: found, reason: null, viaGrace: false }
+    return isMoved(found) ? run(openMoved(parts, id, found)) : absent(found.absent)
+  })
+}
+
+function* openMoved({ now, onEvent, records }: StoreParts, id: SessionId, found: Tombstone): Steps<Opened> {
+  if (found.graceUntil === 0) return absent('superseded')
   if (found.graceUntil > now()) {
     const live = yield* records.follow(found.successor)
-    return live === null ? { live, reason: 'unknown' } : { live, viaGrace: true }
+    return live === null ? absent('unknown') : { live, reason: null, viaGrace: true }
   }
   // A login ended this line: what came after it was never in reach of the old id.
   yield* records.remove(found.successor, false)
   onEvent({ type: 'reused', id })
-  return { live: null, reason: 'reused' }
+  return absent('reused')
+}
+
+function absent(reason: RejectionReason): Opened {
+  return { live: null, reason, viaGrace: false }
 }
 
 /** Begins a session, and ends the one that it takes the place of after a `destroy`. */

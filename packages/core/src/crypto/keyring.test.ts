@@ -134,30 +134,23 @@ test('nothing but true counts as a proof, and what only resolves to it is waited
   expect(await ring.find(async () => true)).toBe(0)
 })
 
-test('a proof that was verified is known the next time, for its own message and secret only', async () => {
-  const ring = createKeyring([newest])
-  const proof = await ring.sign('session-token', 'message')
-  for (let round = 0; round < 2; round++) {
-    expect(await ring.verify('session-token', 'message', proof)).toBe(0)
-    expect(await ring.verify('session-token', 'another', proof)).toBe(-1)
-    expect(await ring.verify('csrf-token', 'message', proof)).toBe(-1)
-    expect(await ring.verify('session-token', 'message', `A${proof.slice(1)}`)).toBe(-1)
-  }
-  expect(ring.keyUse()).toMatchObject([{ count: 2 }])
-})
-
-test('what a secret has verified is forgotten with it, and is bounded', async () => {
+test('who made a proof is told, and judged again without it for as long as the ring has the secret', async () => {
+  let at = 0
   const keys: Keys = new Map()
-  const ring = createKeyring([newest], Date.now, keys)
-  const [key] = keys.values()
-  const proofs = new Set<string>()
-  for (let index = 0; index < 10_100; index++) {
-    const proof = await ring.sign('session-token', `${index}`)
-    proofs.add(proof)
-    await ring.verify('session-token', `${index}`, proof)
-  }
-  expect(key!.verified.size).toBe(10_000)
-  for (const [proof] of key!.verified) expect(proofs.has(proof)).toBe(true)
-  createKeyring([older], Date.now, keys)
-  expect([...keys.values()].map(({ verified }) => verified.size)).toEqual([0])
+  const retiring = { secret: older, retireAfter: new Date(1000) }
+  const ring = createKeyring([newest, retiring], () => at, keys)
+  const makers: Key[] = []
+  const learn = (maker: Key): void => void makers.push(maker)
+  const proof = await createKeyring([older]).sign(purpose, 'message')
+  expect(await ring.verify(purpose, 'message', proof, learn)).toBe(1)
+  expect(await ring.verify(purpose, 'message', `A${proof.slice(1)}`, learn)).toBe(-1)
+  expect(makers).toEqual([keys.get(older)])
+  const [maker] = makers
+  expect(await ring.judge(maker!)).toBe(1)
+  expect(ring.keyUse()).toMatchObject([{ count: 0 }, { count: 2 }])
+  at = 1001
+  expect(await ring.judge(maker!)).toBe(-1)
+  expect(ring.keyUse()).toMatchObject([{ count: 0 }, { count: 2 }])
+  at = 0
+  expect(await createKeyring([newest], () => at, keys).judge(maker!)).toBe(-1)
 })

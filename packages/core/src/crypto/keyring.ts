@@ -33,8 +33,12 @@ export interface Keyring {
   /**
    * Who made the proof: 0 for the secret that signs now or a newer one, so that the proof is good as it is; the index
    * of an older secret, whose proofs are to be renewed; -1 for nobody.
+   *
+   * @param learn Is told by which key.
    */
-  verify(purpose: Purpose, message: string, proof: string): Maybe<number>
+  verify(purpose: Purpose, message: string, proof: string, learn?: (maker: Key) => void): Maybe<number>
+  /** The verdict of `verify` on another proof by a key that it has told: -1 when its secret has retired or gone. */
+  judge(maker: Key): Maybe<number>
   /**
    * The verdict of `verify` on what is no proof: whether a secret made it, `made` finds out. Those that have not retired
    * are tried in the order of the ring until one did.
@@ -51,8 +55,6 @@ export interface Key {
   /** The secret as a key for HKDF, imported anew: it cannot be read out. */
   readonly base: () => Promise<CryptoKey>
   readonly subkey: (purpose: Purpose) => Maybe<Hmac>
-  /** Proofs that it is known to have made, and of what. They go when the secret does. */
-  readonly verified: Map<string, string>
   count: number
   lastSeenAt: number | null
 }
@@ -85,41 +87,43 @@ export function createKeyring(
   keys.clear()
   for (const { secret, key } of ring) keys.set(secret, key)
 
+  /** Notes that the secret at this place of the ring has made a proof. */
+  function credit(index: number, key: Key, at: number): number {
+    key.count++
+    key.lastSeenAt = at
+    const signs = indexAt(at)
+    return signs === -1 || index <= signs ? 0 : index
+  }
+
   function* find(made: (key: Key) => Maybe<boolean>): Steps<number> {
     const at = now()
     for (const [index, { key, until }] of ring.entries()) {
       if (at > until) continue
       // Nothing but true is a proof, whatever the types say.
       const isMade: unknown = yield* wait(made(key))
-      if (isMade !== true) continue
-      key.count++
-      key.lastSeenAt = at
-      const signs = indexAt(at)
-      return signs === -1 || index <= signs ? 0 : index
+      if (isMade === true) return credit(index, key, at)
     }
     return -1
-  }
-
-  function* verify(purpose: Purpose, text: string, proof: string): Steps<number> {
-    const known = yield* find((key) => key.verified.get(proof) === text)
-    if (known >= 0) return known
-    let maker: Key | null = null
-    const index = yield* find((key) =>
-      andThen(key.subkey(purpose), (hmac) => {
-        maker = key
-        return hmac.verify(text, proof)
-      }),
-    )
-    if (index >= 0) remember(maker!, text, proof)
-    return index
   }
 
   return {
     sign: (purpose, message) =>
       andThen(signer().subkey(purpose), (hmac) => hmac.sign(`${purpose}\0${message}`)),
-    verify(purpose, message, proof) {
+    verify(purpose, message, proof, learn) {
       const text = `${purpose}\0${message}`
-      return run(verify(purpose, text, proof))
+      let maker: Key | null = null
+      const index = run(
+        find((key) => {
+          maker = key
+          return andThen(key.subkey(purpose), (hmac) => hmac.verify(text, proof))
+        }),
+      )
+      return learn === undefined ? index : andThen(index, (made) => (made >= 0 && learn(maker!), made))
+    },
+    judge(maker) {
+      const at = now()
+      const index = ring.findIndex(({ key, until }) => key === maker && at <= until)
+      return index === -1 ? -1 : credit(index, maker, at)
     },
     find: (made) => run(find(made)),
     ready: signer,
@@ -147,22 +151,7 @@ function keyOf(secret: Bytes): Key {
         return hmac
       })
     },
-    verified: new Map(),
     count: 0,
     lastSeenAt: null,
   }
-}
-
-/** So many proofs are remembered for each secret. To verify one again costs microseconds, so the oldest just go. */
-const mostVerified = 10_000
-
-function remember({ verified }: Key, text: string, proof: string): void {
-  const [oldest] = verified.size < mostVerified ? [] : verified.keys()
-  if (oldest !== undefined) verified.delete(oldest)
-  verified.set(detached(proof), detached(text))
-}
-
-/** A part of a string keeps the whole alive, in V8: here that would be the Cookie header of each visitor. */
-function detached(text: string): string {
-  return ` ${text}`.slice(1)
 }

@@ -42,3 +42,38 @@ test('ASVS-9.1.1 a proof does not go with another id', async () => {
   const spliced = parseToken(formatToken(newSessionId(), proof))
   expect(await signer.verify(spliced!)).toBe(-1)
 })
+
+test('a token that was verified is known the next time, to this cookie and letter by letter', async () => {
+  const known = createTokenSigner(ring, '__Host-Http-sid')
+  const id = newSessionId()
+  const token = await known.issue(id)
+  expect(known.recall(token)).toBeNull()
+  await known.verify(parseToken(token)!)
+  expect(await known.recall(token)).toEqual({ id, keyIndex: 0 })
+  expect(createTokenSigner(ring, 'sid').recall(token)).toBeNull()
+  for (let at = 0; at < token.length; at++) {
+    const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
+    expect(known.recall(changed)).toBeNull()
+  }
+})
+
+test('a forged token is not remembered', async () => {
+  const token = formatToken(newSessionId(), 'A'.repeat(43))
+  expect(await signer.verify(parseToken(token)!)).toBe(-1)
+  expect(signer.recall(token)).toBeNull()
+})
+
+test('a token goes with its secret, and one of an older secret still says so', async () => {
+  let at = 0
+  const retiring = { secret: older, retireAfter: new Date(1000) }
+  const known = createTokenSigner(
+    createKeyring([newest, retiring], () => at),
+    'sid',
+  )
+  const token = await createTokenSigner(createKeyring([older]), 'sid').issue(newSessionId())
+  await known.verify(parseToken(token)!)
+  expect(await known.recall(token)).toMatchObject({ keyIndex: 1 })
+  at = 1001
+  expect(await known.recall(token)).toBeNull()
+  expect(await known.verify(parseToken(token)!)).toBe(-1)
+})

@@ -1,6 +1,14 @@
 import { andThen, type Maybe } from '../steps.ts'
-import type { Keyring } from './keyring.ts'
-import { formatToken, type SessionId, type SessionToken, type UnverifiedToken } from './token.ts'
+import type { Key, Keyring } from './keyring.ts'
+import { Recent } from './recent.ts'
+import { formatToken, idOf, type SessionId, type SessionToken, type UnverifiedToken } from './token.ts'
+
+/** A token that has been verified. */
+export interface VerifiedToken {
+  readonly id: SessionId
+  /** As of `Keyring.verify`. */
+  readonly keyIndex: number
+}
 
 /** Makes and checks the tokens of one cookie name: a token of another cookie is not valid here. */
 export interface TokenSigner {
@@ -8,10 +16,16 @@ export interface TokenSigner {
   issue(id: SessionId): Maybe<SessionToken>
   /** The index of the secret that made the token, or -1 when none did. */
   verify(token: UnverifiedToken): Maybe<number>
+  /** What a value has been verified to be before, as the ring judges it now; null when nothing is known of it. */
+  recall(value: string): Maybe<VerifiedToken | null>
 }
+
+/** So many tokens are remembered, and twice as many at most. To verify one again costs microseconds. */
+const remembered = 5000
 
 /** A signer for the cookie of this name. */
 export function createTokenSigner(keyring: Keyring, cookieName: string): TokenSigner {
+  const known = new Recent<{ readonly id: SessionId; readonly key: Key }>(remembered)
   // NUL stands in no cookie name and in no id, so no two pairs make the same message.
   const messageOf = (id: SessionId): string => `${cookieName}\0${id}`
   return {
@@ -19,6 +33,22 @@ export function createTokenSigner(keyring: Keyring, cookieName: string): TokenSi
       const proof = keyring.sign('session-token', messageOf(id))
       return andThen(proof, (made) => formatToken(id, made))
     },
-    verify: ({ id, proof }) => keyring.verify('session-token', messageOf(id), proof),
+    verify({ id, proof }) {
+      const remember = (key: Key): void => {
+        const token = formatToken(id, proof)
+        known.set(token, { id: idOf(token), key })
+      }
+      return keyring.verify('session-token', messageOf(id), proof, remember)
+    },
+    recall(value) {
+      const found = known.get(value)
+      if (found === undefined) return null
+      return andThen(keyring.judge(found.key), (keyIndex) => {
+        if (keyIndex >= 0) return { id: found.id, keyIndex }
+        // It goes with its secret.
+        known.delete(value)
+        return null
+      })
+    },
   }
 }

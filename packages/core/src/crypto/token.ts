@@ -38,6 +38,11 @@ export function parseToken(value: string): UnverifiedToken | null {
   return { id: value.slice(0, idLength) as SessionId, proof: value.slice(idLength + 1) }
 }
 
+/** The id in what is known to be a token. */
+export function idOf(token: SessionToken): SessionId {
+  return token.slice(0, idLength) as SessionId
+}
+
 /** Puts a token together. */
 export function formatToken(id: SessionId, proof: string): SessionToken {
   return `${id}.${proof}` as SessionToken

@@ -116,7 +116,7 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   /** What becomes of a plan that rests on a snapshot, once the store has been asked; null when the session has gone. */
   async function reconsider(plan: Plan, state: SessionState): Promise<Errand | null> {
     const { change, ended, origin, working } = state
-    const found = await run(open(parts, (origin ?? ended)!.id))
+    const found = await open(parts, (origin ?? ended)!.id)
     const { live } = found
     if (origin === null) return { plan, state: { ...state, ended: live } }
     if (live === null) {

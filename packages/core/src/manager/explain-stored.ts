@@ -28,7 +28,7 @@ function inspectorOf(policy: StorePolicy, carriers: Carriers): Inspect {
   return async (header, kind, renewable) => {
     const { cookie, signer } = carriers[kind]
     const candidates = header.length > maxCookieHeader ? [] : await candidatesIn(header, cookie.name, signer)
-    const credential = await run(readCredential(header, cookie.name, signer))
+    const credential = await readCredential(header, cookie.name, signer)
     if (credential.id === null) {
       return { candidates, refused: credential.reason, keyIndex: 0, facts: noSession, plan: 'nothing' }
     }
@@ -92,7 +92,7 @@ async function lookUp(policy: StorePolicy, id: SessionId, renewable: boolean): P
   }
 
   try {
-    const found = await run(records.find(id))
+    const found = await records.find(id)
     if (isLive(found)) return live(found, false)
     if (!isMoved(found)) return refused(found.absent, found.absent === 'expired' ? await expired() : {})
     const successor = shortId(found.successor)

@@ -77,7 +77,8 @@ export function keyringOf(
 
   return {
     sign: (purpose, message) => using((known) => known.sign(purpose, message)),
-    verify: (purpose, message, proof) => using((known) => known.verify(purpose, message, proof)),
+    verify: (...args) => using((known) => known.verify(...args)),
+    judge: (maker) => using((known) => known.judge(maker)),
     find: (made) => using((known) => known.find(made)),
     ready: () => using((known) => known.ready()),
     keyUse: () => ring?.keyUse() ?? [],

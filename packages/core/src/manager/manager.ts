@@ -3,8 +3,8 @@ import { check } from '../errors.ts'
 import { SessionHandle } from '../session/handle.ts'
 import type { Session } from '../session/session.ts'
 import { createSessionState, type SessionState } from '../session/state.ts'
-import { isPending, run, wait, type Maybe, type Steps } from '../steps.ts'
-import type { Backend } from './backend.ts'
+import { andThen, isPending, type Maybe } from '../steps.ts'
+import type { Backend, Kept, Recalled } from './backend.ts'
 import { clearSiteDataOf } from './logout.ts'
 import type { Policy } from './options.ts'
 import { changesId, mayRenew, planOf, type Plan } from './plan.ts'
@@ -13,6 +13,7 @@ import type { CommitOptions, LoadOptions, SessionManager } from './session-manag
 import { RequestVisit, type CookieKind, type Found, type Visit } from './visit.ts'
 
 const settled = { change: null, rotate: false, renewable: false, imported: null }
+const noOptions: LoadOptions = {}
 const nothing = { presented: false, oldKey: false, trace: null, foreign: null }
 
 /** A session manager over whatever keeps the sessions. Does no work until the first request. */
@@ -21,14 +22,35 @@ export function createManager<Data extends object, Trace>(
   backend: Backend<Trace>,
   { describe, explain }: Pick<SessionManager<Data>, 'describe' | 'explain'>,
 ): SessionManager<Data> {
+  const isMovingIn = unsealForeign.length > 0
   // Sessions of another manager are not ours to commit.
   const owner = {}
 
-  function* load(request: SessionRequest, { fresh = false }: LoadOptions = {}): Steps<Session<Data>> {
+  function load(request: SessionRequest, { fresh = false }: LoadOptions = noOptions): Maybe<Session<Data>> {
     const header = request.headers.get('cookie')
-    const transport = header === null ? null : transportOf(request, trustProxy)
+    // A visitor without a cookie of ours is nobody, however the request travelled.
+    if (header === null || !(isMovingIn || header.includes(cookies.loopback.name))) {
+      return begin(request, null, null, null)
+    }
+    const transport = transportOf(request, trustProxy)
     const kind = kindOf(transport)
-    const found = header === null ? null : yield* recall(header, kind, transport, fresh)
+    if (kind === null) {
+      if (header.includes(`${cookies.secure.name}=`)) reportInsecure(transport)
+      return begin(request, transport, kind, null)
+    }
+    return andThen(backend.recall(header, kind, fresh), (own) =>
+      own.live === null && isMovingIn
+        ? moveIn(own, header).then((found) => begin(request, transport, kind, found))
+        : begin(request, transport, kind, foundBy(own)),
+    )
+  }
+
+  function begin(
+    request: SessionRequest,
+    transport: Transport | null,
+    kind: CookieKind | null,
+    found: Found<Trace> | null,
+  ): Session<Data> {
     const state = found?.state ?? createSessionState(null, now())
     state.renewable = lifetime.renewEvery < Infinity && !state.cached && mayRenew(request)
     return handleOf(new RequestVisit(owner, state, request, transport, kind, found))
@@ -40,32 +62,22 @@ export function createManager<Data extends object, Trace>(
     return session
   }
 
-  /** To what a Cookie header leads. */
-  function* recall(
-    header: string,
-    kind: CookieKind | null,
-    transport: Transport | null,
-    fresh: boolean,
-  ): Steps<Found<Trace> | null> {
-    if (kind === null) {
-      if (header.includes(`${cookies.secure.name}=`)) reportInsecure(transport)
-      return null
+  /** To what the cookies led. */
+  function foundBy({ cached, id, keyIndex, live, reason, trace, viaGrace }: Recalled<Trace>): Found<Trace> {
+    if (live === null) {
+      if (reason !== null) onEvent({ type: 'rejected', reason, id })
+      return { presented: reason !== null, trace }
     }
-    const own = yield* wait(backend.recall(header, kind, fresh))
-    const seen = { presented: own.live !== null || own.reason !== null, trace: own.trace }
-    if (own.live === null && unsealForeign.length > 0) {
-      // Only those who move in from another library load what that takes.
-      const { takeOver } = yield* wait(import('./take-over.ts'))
-      const taken = yield* wait(takeOver(header, unsealForeign, backend, { lifetime, now, onEvent }))
-      if (taken !== null) return { ...seen, ...taken }
-    }
-    if (own.live === null) {
-      if (own.reason !== null) onEvent({ type: 'rejected', reason: own.reason, id: own.id })
-      return seen
-    }
-    const oldKey = own.keyIndex > 0
-    if (oldKey) onEvent({ type: 'old-key', id: own.id ?? own.live.id, index: own.keyIndex })
-    return { ...seen, oldKey, state: createSessionState(own.live, now(), own.viaGrace, own.cached) }
+    const oldKey = keyIndex > 0
+    if (oldKey) onEvent({ type: 'old-key', id: id ?? live.id, index: keyIndex })
+    return { presented: true, oldKey, trace, state: createSessionState(live, now(), viaGrace, cached) }
+  }
+
+  /** What comes of a cookie of another library; only those who move in from one load what that takes. */
+  async function moveIn(own: Recalled<Trace>, header: string): Promise<Found<Trace>> {
+    const { takeOver } = await import('./take-over.ts')
+    const taken = await takeOver(header, unsealForeign, backend, { lifetime, now, onEvent })
+    return taken === null ? foundBy(own) : { presented: own.reason !== null, trace: own.trace, ...taken }
   }
 
   function visitOf(session: Session<Data>): Visit<Trace> {
@@ -78,14 +90,14 @@ export function createManager<Data extends object, Trace>(
     return visit
   }
 
-  function* commitVisit(
+  function commitVisit(
     visit: Visit<Trace>,
     options: CommitOptions,
     session: Session<Data>,
-  ): Steps<SessionHeaders> {
-    const { status = 200 } = options
-    const { foreign, request, state } = visit
+  ): Maybe<SessionHeaders> {
+    const { request, state } = visit
     state.sealed = true
+    state.working.seal()
     // Most requests without a cookie want none either, and their transport is of no interest.
     if (visit.transport === null && request !== null) {
       if (isIdle(state) && clearSiteDataOf(session) === null) return createSessionHeaders([], state.accessed)
@@ -93,24 +105,36 @@ export function createManager<Data extends object, Trace>(
       visit.kind = kindOf(visit.transport)
     }
     // A 101 is not ours to change, and caches merge the head of a 304 into what they keep for everybody.
-    const kind = request === null || status === 101 || status === 304 ? null : visit.kind
+    const isCarrier = request !== null && options.status !== 101 && options.status !== 304
+    const kind = isCarrier ? visit.kind : null
     // Where no cookie can be set, a renewal that nobody asked for just waits.
     const plan = feasible(planOf(state, lifetime, state.renewable && kind !== null), visit, kind)
     // Nothing is written that no cookie could lead to.
-    if (kind !== null && (backend.needsCookie(plan) || visit.oldKey)) yield* wait(keyring.ready())
-    const { live, setCookies } = yield* wait(backend.keep(plan, visit, { kind, options }))
+    const signs = kind !== null && (backend.needsCookie(plan) || visit.oldKey)
+    return andThen(signs ? keyring.ready() : null, () =>
+      andThen(backend.keep(plan, visit, { kind, options }), (kept) =>
+        settle(visit, changesId(plan), kept, kind, session),
+      ),
+    )
+  }
+
+  /** What the response has to say of what has been kept. */
+  function settle(
+    { foreign, state, trace }: Visit<Trace>,
+    changed: boolean,
+    { live, setCookies }: Kept,
+    kind: CookieKind | null,
+    session: Session<Data>,
+  ): SessionHeaders {
     // A foreign cookie goes when ours has taken its place, or can no more.
     const isLeft = foreign !== null && kind !== null && !state.viaGrace
     const removals = isLeft && (live !== null || state.imported === null) ? foreign.removeCookies : []
     state.origin = live ?? state.origin
     // What follows sees the session as it is now, and not as about to change.
-    if (live !== null && changesId(plan)) Object.assign(state, settled)
-    backend.notice?.(session, state.origin, visit.trace)
-    return createSessionHeaders(
-      [...removals, ...setCookies],
-      state.accessed,
-      kind && clearSiteDataOf(session),
-    )
+    if (live !== null && changed) Object.assign(state, settled)
+    backend.notice?.(session, state.origin, trace)
+    const fields = removals.length === 0 ? setCookies : [...removals, ...setCookies]
+    return createSessionHeaders(fields, state.accessed, kind && clearSiteDataOf(session))
   }
 
   /** What is left of a plan when the response cannot carry a cookie. */
@@ -135,7 +159,7 @@ export function createManager<Data extends object, Trace>(
   function commit(session: Session<Data>, about: CommitOptions = {}): Maybe<SessionHeaders> {
     const visit = visitOf(session)
     try {
-      return (visit.committed ??= run(commitVisit(visit, about, session)))
+      return (visit.committed ??= commitVisit(visit, about, session))
     } catch (error) {
       // Who asks again is told the same, and nothing is written twice.
       visit.committed = Promise.reject(error)
@@ -172,11 +196,12 @@ export function createManager<Data extends object, Trace>(
     handler: (session: Session<Data>) => Result | Promise<Result>,
     options: LoadOptions & Pick<CommitOptions, 'waitUntil'> = {},
   ): Promise<Response | Result> {
-    const loaded = run(load(request, options))
+    const loaded = load(request, options)
     const session = isPending(loaded) ? await loaded : loaded
     let response: Result
     try {
-      response = await handler(session)
+      const answer = handler(session)
+      response = isPending(answer) ? await answer : answer
     } catch (error) {
       discard(session)
       throw error
@@ -187,9 +212,9 @@ export function createManager<Data extends object, Trace>(
   }
 
   return {
-    load: async (request, options) => run(load(request, options)),
+    load: async (request, options) => load(request, options),
     commit: async (session, about) => commit(session, about),
-    now: { load: (request, options) => run(load(request, options)), commit },
+    now: { load, commit },
     reload,
     discard,
     handle,

@@ -17,8 +17,9 @@ export interface SessionHeaders {
   /** Changes the head of a response that has not been sent. */
   applyTo(target: HeaderFields | NodeResponse): void
   /**
-   * The response with these headers: the same object when there is nothing to add, otherwise a copy, because a
-   * `Response` may be immutable, or be the one that the next visitor gets too. A 101 is always left alone.
+   * The response with these headers. A 101 is always left alone. What is for this client alone comes with a copy, since a
+   * `Response` may be the one that the next visitor gets too. Caching rules alone change the response itself where it has
+   * a body, which can be sent only once, and headers that can be changed.
    */
   applied(response: Response): Response
 }
@@ -43,9 +44,12 @@ export function createSessionHeaders(
   clearSiteData: string | null = null,
 ): SessionHeaders {
   const isPlain = setCookies.length === 0 && clearSiteData === null
-  if (isPlain && !accessed) return untouched
-  return headersFor(setCookies, clearSiteData, isPlain)
+  if (!isPlain) return headersFor(setCookies, clearSiteData, isPlain)
+  return accessed ? dependent : untouched
 }
+
+/** For all responses that only depend on the session. */
+const dependent = headersFor([], null, true)
 
 /** For all responses that go out as they are. */
 const untouched: SessionHeaders = {
@@ -55,6 +59,7 @@ const untouched: SessionHeaders = {
   applied: (response) => response,
 }
 
+/** The headers of one response; `isPlain` when they are caching rules alone. */
 function headersFor(
   setCookies: readonly string[],
   clearSiteData: string | null,
@@ -79,10 +84,21 @@ function headersFor(
     applyTo: (target) => change('getHeader' in target ? fieldsOf(target) : target),
     applied(response) {
       if (response.status === 101 || response.type === 'error') return response
+      if (isPlain && response.body !== null && hasTaken(change, response.headers)) return response
       const copy = new Response(response.body, response)
       change(copy.headers)
       return copy
     },
+  }
+}
+
+/** Whether a change could be made in place; the headers of what `fetch` has brought refuse it. */
+function hasTaken(change: (fields: HeaderFields) => void, headers: Headers): boolean {
+  try {
+    change(headers)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -7,7 +7,7 @@ import type { SessionCookie } from '../cookie/session-cookie.ts'
 import { createTokenSigner, type TokenSigner } from '../crypto/token-signer.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import { orNull, run, wait, type Maybe, type Steps } from '../steps.ts'
+import { andThen, orNull, run, wait, type Maybe, type Steps } from '../steps.ts'
 import type { Backend, Kept, Recalled, Surroundings } from './backend.ts'
 import { readCredential, type Credential } from './credential.ts'
 import { createLogins } from './logins.ts'
@@ -62,19 +62,18 @@ export function createStoredSessions(parts: StoredParts): StoredSessions {
   const { lifetime } = policy
   const writeLogin = createLogins(policy)
 
-  function identify(header: string, kind: CookieKind): Steps<Credential> {
+  function identify(header: string, kind: CookieKind): Maybe<Credential> {
     const { cookie, signer } = carriers[kind]
     return readCredential(header, cookie.name, signer)
   }
 
-  function* find(credential: Credential): Steps<Recalled<null>> {
+  function find(credential: Credential): Maybe<Recalled<null>> {
     const { id } = credential
     if (id === null) return { ...nothing, reason: credential.reason }
-    return { ...nothing, id, keyIndex: credential.keyIndex, ...(yield* open(parts, id)) }
-  }
-
-  function* recall(header: string, kind: CookieKind): Steps<Recalled<null>> {
-    return yield* find(yield* identify(header, kind))
+    const { keyIndex } = credential
+    return andThen(open(parts, id), ({ live, reason, viaGrace }) => {
+      return { live, reason, id, viaGrace, keyIndex, cached: false, trace: null }
+    })
   }
 
   function* carryOut(
@@ -130,14 +129,20 @@ export function createStoredSessions(parts: StoredParts): StoredSessions {
 
   return {
     needsCookie: changesId,
-    identify: (header, kind) => run(identify(header, kind)),
-    find: (credential) => run(find(credential)),
-    recall: (header, kind) => run(recall(header, kind)),
+    identify,
+    find,
+    recall: (header, kind) => andThen(identify(header, kind), find),
     async recallForeign(foreign) {
       const { openImport } = await import('../backend/imports.ts')
       return { ...nothing, ...(await openImport(parts, foreign)) }
     },
-    keep: (plan, visit, surroundings) => run(keep(plan, visit, surroundings)),
+    keep(plan, visit, surroundings) {
+      // What has only been read, by whom we knew, is most of what there is.
+      if (plan === 'nothing' && visit.state.origin !== null && !visit.oldKey) {
+        return { live: visit.state.origin, setCookies: [] }
+      }
+      return run(keep(plan, visit, surroundings))
+    },
     reload: (live) => run(reload(records, live)),
   }
 }
