@@ -34,22 +34,18 @@ export interface SessionMiddlewareOptions<Data extends object> extends LoadOptio
  */
 export function session<Data extends object>(
   manager: SessionManager<Data>,
-  { fresh = false, legacy }: SessionMiddlewareOptions<Data> = {},
+  options: SessionMiddlewareOptions<Data> = {},
 ): (req: NodeRequest, res: NodeServerResponse, next: Next) => void {
   return function session(req: WithSession<Data>, res, next) {
     if (req.session !== undefined) return next(occupied())
-    const enter = (loaded: Session<Data>): void => {
-      req.session = loaded
-      next()
-    }
-    let loaded: Session<Data> | Promise<Session<Data>>
     try {
-      loaded = attachNow(manager, req, res, { fresh, legacy, onFailure: next })
+      const loaded = attachNow(manager, req, res, options, next)
+      if (loaded instanceof Promise) return void enterLater(req, loaded, next)
+      req.session = loaded
     } catch (error) {
       return next(error)
     }
-    if (!(loaded instanceof Promise)) return enter(loaded)
-    loaded.then(enter, next)
+    next()
   }
 }
 
@@ -64,6 +60,19 @@ export function discardOnError<Data extends object>(
     if (req.session !== undefined && !res.headersSent) manager.discard(req.session)
     next(error)
   }
+}
+
+async function enterLater<Data extends object>(
+  req: WithSession<Data>,
+  loading: Promise<Session<Data>>,
+  next: Next,
+): Promise<void> {
+  try {
+    req.session = await loading
+  } catch (error) {
+    return next(error)
+  }
+  next()
 }
 
 function occupied(): SessionError {

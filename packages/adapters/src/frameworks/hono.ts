@@ -3,6 +3,7 @@ import {
   type CommitOptions,
   type LoadOptions,
   type Session,
+  type SessionHeaders,
   type SessionManager,
 } from '@coatcheck/core'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -38,12 +39,12 @@ export function session<Data extends object, Bindings extends object = object>(
   return async function session(c, next) {
     assertMountedOnce(c)
     const manager = managerFor(c.env)
-    const own = watchResponses(c)
     const loading = manager.now.load(c.req.raw, options)
     const loaded = loading instanceof Promise ? await loading : loading
     c.set('session', loaded)
     await next()
-    await conclude(c, manager, loaded, own)
+    const concluding = conclude(c, manager, loaded)
+    if (concluding !== undefined) await concluding
   }
 }
 
@@ -59,67 +60,79 @@ export function lazySession<Data extends object, Bindings extends object = objec
   return async function lazySession(c, next) {
     assertMountedOnce(c)
     const manager = managerFor(c.env)
-    const own = watchResponses(c)
-    let loading: Promise<Session<Data>> | undefined
-    let over = false
-    const load = async (): Promise<Session<Data>> => {
-      const loaded = await manager.load(c.req.raw, options)
-      // Called while the body streams: too late to write, so writing must say so.
-      if (over) manager.discard(loaded)
-      return loaded
-    }
-    c.set('session', () => (loading ??= load()))
+    const visit = new LazyVisit(manager, c.req, options)
+    c.set('session', visit.load.bind(visit))
     await next()
-    over = true
-    // A load that failed was the handler's to deal with.
-    const loaded = await loading?.catch(() => undefined)
-    if (loaded !== undefined) await conclude(c, manager, loaded, own)
+    const loaded = await visit.end()
+    if (loaded !== undefined) await conclude(c, manager, loaded)
   }
 }
 
-async function conclude<Data extends object>(
+/** A session that may be asked for. A class, because V8 keeps what closures refer to longer than each request needs it. */
+class LazyVisit<Data extends object> {
+  readonly #manager: SessionManager<Data>
+  readonly #req: { readonly raw: Request }
+  readonly #options: LoadOptions | undefined
+  #loading: Promise<Session<Data>> | undefined
+  #over = false
+
+  constructor(manager: SessionManager<Data>, req: { readonly raw: Request }, options?: LoadOptions) {
+    this.#manager = manager
+    this.#req = req
+    this.#options = options
+  }
+
+  load(): Promise<Session<Data>> {
+    return (this.#loading ??= this.#load())
+  }
+
+  /** @returns What has been loaded, if anything. A load that failed was the handler's to deal with. */
+  end(): Promise<Session<Data> | undefined> | undefined {
+    this.#over = true
+    return this.#loading?.catch(() => undefined)
+  }
+
+  async #load(): Promise<Session<Data>> {
+    const loaded = await this.#manager.load(this.#req.raw, this.#options)
+    // Called while the body streams: too late to write, so writing must say so.
+    if (this.#over) this.#manager.discard(loaded)
+    return loaded
+  }
+}
+
+/** Ends a visit, with a promise only where the commit has to wait. */
+function conclude<Data extends object>(
   c: Context,
   manager: SessionManager<Data>,
   session: Session<Data>,
-  own: OwnResponse,
-): Promise<void> {
+): Promise<void> | void {
   // Hono makes a response of what a handler throws before it returns here.
   if (c.error) return replace(c, manager.discard(session).applied(c.res))
-  const { res } = c
   try {
-    const committing = manager.now.commit(session, commitOptions(c, res.status))
-    const headers = committing instanceof Promise ? await committing : committing
-    if (own.made === res && !headers.isPersonal) headers.applyTo(res.headers)
-    else replace(c, headers.applied(res))
+    const headers = manager.now.commit(session, new Surroundings(c))
+    if (headers instanceof Promise) return concludeLater(c, headers)
+    replace(c, headers.applied(c.res))
   } catch (error) {
-    // Hono builds the error page on these headers, and they describe a response that is given up.
-    const headers = new Headers(c.res.headers)
-    for (const name of describingHeaders) headers.delete(name)
-    replace(c, new Response(null, { headers }))
+    giveUp(c)
     throw error
   }
 }
 
-/** The response that the context's own methods have made last. */
-interface OwnResponse {
-  made: unknown
+async function concludeLater(c: Context, committing: Promise<SessionHeaders>): Promise<void> {
+  try {
+    const headers = await committing
+    replace(c, headers.applied(c.res))
+  } catch (error) {
+    giveUp(c)
+    throw error
+  }
 }
 
-const makers = ['body', 'html', 'json', 'newResponse', 'text'] as const
-
-/**
- * Notes which response the methods of the context make. Nobody else has it yet, so that caching rules may be added to
- * its head in place. Any other may be a constant that the next visitor gets too, and is copied, which
- * @hono/node-server makes dear; and so is what gets a cookie, since handlers may keep what they have made.
- */
-function watchResponses(c: Context): OwnResponse {
-  const own: OwnResponse = { made: null }
-  const methods = c as unknown as Record<(typeof makers)[number], (...args: unknown[]) => unknown>
-  for (const name of makers) {
-    const make = methods[name]
-    methods[name] = (...args) => (own.made = make(...args))
-  }
-  return own
+/** Hono builds the error page on the headers of the response, and they describe one that is given up. */
+function giveUp(c: Context): void {
+  const headers = new Headers(c.res.headers)
+  for (const name of describingHeaders) headers.delete(name)
+  replace(c, new Response(null, { headers }))
 }
 
 function replace(c: Context, response: Response): void {
@@ -129,23 +142,26 @@ function replace(c: Context, response: Response): void {
   c.res = response
 }
 
-/** Asked for only when it is needed: where there is no such context, Hono throws, and errors are slow to make. */
-function commitOptions(c: Context, status: number): CommitOptions {
-  return {
-    status,
-    get waitUntil() {
-      return waitUntilOf(c)
-    },
-  }
-}
+/** What the commit may ask for. A class, and not an object literal, for the reason that `LazyVisit` is one. */
+class Surroundings implements CommitOptions {
+  readonly #c: Context
 
-function waitUntilOf(c: Context): ((promise: Promise<unknown>) => void) | undefined {
-  try {
-    const context = c.executionCtx
-    return (promise) => context.waitUntil(promise)
-  } catch {
-    // Hono throws where the runtime has no such context.
-    return undefined
+  constructor(c: Context) {
+    this.#c = c
+  }
+
+  get status(): number {
+    return this.#c.res.status
+  }
+
+  /** Where there is no such context, Hono throws, and errors are slow to make. */
+  get waitUntil(): CommitOptions['waitUntil'] {
+    try {
+      const context = this.#c.executionCtx
+      return (promise) => context.waitUntil(promise)
+    } catch {
+      return undefined
+    }
   }
 }
 

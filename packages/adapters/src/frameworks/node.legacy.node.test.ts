@@ -39,3 +39,21 @@ test('an old session that cannot be ended is not taken over: no two sessions liv
   ])
   expect(ended).toBe(1)
 })
+
+test('an old cookie to which nothing is kept any more stays, and ends nothing', async () => {
+  const { sessions } = openCloakroom()
+  const legacy: LegacySessions<Goods> = {
+    find: () => ({ removeCookie: 'connect.sid=; Path=/', read: async () => null, end: expect.unreachable }),
+  }
+  const answer = withSession(
+    sessions,
+    (_req, res, session) => {
+      session.set('views', 1)
+      res.end('New')
+    },
+    { legacy },
+  )
+  const response = await visit(nodeServer(answer), new Browser())
+  expect(await response.text()).toBe('New')
+  expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^__Host-Http-sid=./)])
+})

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { connect, createServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { Browser } from '../../../../test/support/browser.ts'
 import { openCloakroom, type Goods } from '../../../../test/support/cloakroom.ts'
 import { answer, nodeServer } from '../../../../test/support/node-server.ts'
-import { testVisits } from '../../../../test/support/visits.ts'
+import { testVisits, visit } from '../../../../test/support/visits.ts'
 import { withSession } from './node.ts'
 
 testVisits('withSession of node', (sessions, handler) =>
@@ -49,4 +50,37 @@ test('serves http2, where the host is a pseudo-header', async () => {
   expect(first.cookies).toEqual([expect.stringMatching(/^sid=/)])
   const second = await visit(first.cookies[0]!.split(';')[0]!)
   expect(second).toEqual({ text: 'Visit 2', cookies: [] })
+})
+
+test('an error page goes out as it is when its session cannot be saved either', async () => {
+  const { sessions, store } = openCloakroom()
+  const server = nodeServer(
+    withSession(
+      sessions,
+      (_, res, session) => {
+        session.login('ann')
+        res.statusCode = 503
+        res.end('Closed')
+      },
+      { onError: expect.unreachable },
+    ),
+  )
+  store.failWhen(() => 'fails')
+  const response = await visit(server, new Browser())
+  expect([response.status, await response.text()]).toEqual([503, 'Closed'])
+  expect(response.headers.getSetCookie()).toEqual([])
+})
+
+test('one manager is mounted once, beside others', async () => {
+  const [one, other] = [openCloakroom().sessions, openCloakroom().sessions]
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => void errors.push(error)
+  const inner = withSession(one, (_, res) => void res.end('Twice'), { onError })
+  const between = withSession(other, (req, res) => inner(req, res))
+  const outer = withSession(one, (req, res) => {
+    between(req, res)
+    res.end('Once')
+  })
+  expect(await (await visit(nodeServer(outer), new Browser())).text()).toBe('Once')
+  expect(errors).toEqual([expect.objectContaining({ code: 'ERR_SESSION_CONFIG' })])
 })

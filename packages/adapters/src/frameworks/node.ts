@@ -13,7 +13,8 @@ import {
 import { appendCookie } from './append-cookie.ts'
 import type { LegacySession, LegacySessions, LegacyTicket } from './legacy-sessions.ts'
 import { sessionRequest, type NodeRequest } from './node-request.ts'
-import { beginAnew, gateResponse, type ResponseHooks } from './response-gate.ts'
+import { beginAnew } from './open-head.ts'
+import { gateResponse, type ResponseHooks } from './response-gate.ts'
 
 export type { NodeRequest } from './node-request.ts'
 
@@ -46,16 +47,14 @@ export function withSession<
 >(
   manager: SessionManager<Data>,
   handler: (req: Req, res: Res, session: Session<Data>) => unknown,
-  { fresh = false, legacy, onError = answerError }: WithSessionOptions<Req, Res, Data> = {},
+  options: WithSessionOptions<Req, Res, Data> = {},
 ): (req: Req, res: Res) => void {
+  const { onError = answerError } = options
   async function answer(req: Req, res: Res): Promise<void> {
     let session: Session<Data> | undefined
     try {
-      const attached = attachNow(manager, req, res, {
-        fresh,
-        legacy,
-        onFailure: (error) => onError(error, req, res),
-      })
+      const onFailure = (error: unknown): void => onError(error, req, res)
+      const attached = attachNow(manager, req, res, options, onFailure)
       // Without a turn of the event loop, where none is needed.
       session = attached instanceof Promise ? await attached : attached
       await handler(req, res, session)
@@ -87,7 +86,7 @@ export async function attachSession<Data extends object>(
   res: NodeServerResponse,
   options: AttachSessionOptions<Data>,
 ): Promise<Session<Data>> {
-  return attachNow(manager, req, res, options)
+  return attachNow(manager, req, res, options, options.onFailure)
 }
 
 /** As {@link attachSession}, but with a promise only where it has to wait; and what that rejects with, this may throw. */
@@ -95,24 +94,46 @@ export function attachNow<Data extends object>(
   manager: SessionManager<Data>,
   req: NodeRequest,
   res: NodeServerResponse,
-  { fresh = false, legacy, onFailure }: AttachSessionOptions<Data>,
+  options: Omit<AttachSessionOptions<Data>, 'onFailure'>,
+  onFailure: (error: unknown) => void,
 ): Session<Data> | Promise<Session<Data>> {
   assertAttachable(manager, res)
-  const gated = (session: Session<Data>, ticket: LegacyTicket<Data> | null): Session<Data> => {
-    gateResponse(res as ServerResponse, new CommitHooks(manager, session, res, ticket, onFailure))
-    return session
-  }
-  const loaded = manager.now.load(sessionRequest(req), { fresh })
-  const ticket = legacy?.find(req.headers) ?? null
-  if (ticket !== null) return takenOver(loaded, ticket).then(([session, taken]) => gated(session, taken))
-  return loaded instanceof Promise ? loaded.then((session) => gated(session, null)) : gated(loaded, null)
+  const loaded = manager.now.load(sessionRequest(req), options)
+  const ticket = options.legacy?.find(req.headers) ?? null
+  if (ticket === null && !(loaded instanceof Promise)) return gated(manager, loaded, res, onFailure)
+  return attachLater(manager, loaded, ticket, res, onFailure)
 }
 
-/** A class, and not an object literal, for the reason that `OpenHead` is one. */
+async function attachLater<Data extends object>(
+  manager: SessionManager<Data>,
+  loading: Session<Data> | Promise<Session<Data>>,
+  ticket: LegacyTicket<Data> | null,
+  res: NodeServerResponse,
+  onFailure: (error: unknown) => void,
+): Promise<Session<Data>> {
+  const session = await loading
+  const isTaken = ticket !== null && session.isNew && takeOver(session, await ticket.read())
+  return gated(manager, session, res, onFailure, isTaken ? ticket : null)
+}
+
+/** Puts the gate on a response; what is loaded is committed there. */
+function gated<Data extends object>(
+  manager: SessionManager<Data>,
+  session: Session<Data>,
+  res: NodeServerResponse,
+  onFailure: (error: unknown) => void,
+  ticket: LegacyTicket<Data> | null = null,
+): Session<Data> {
+  gateResponse(res as ServerResponse, new CommitHooks(manager, session, res, ticket, onFailure))
+  return session
+}
+
+/** Commits a session when the head of its response has been decided. A class for the reason that `OpenHead` is one. */
 class CommitHooks<Data extends object> implements ResponseHooks {
   readonly #manager: SessionManager<Data>
   readonly #session: Session<Data>
   readonly #res: NodeServerResponse
+  /** Of the session that it takes the place of. */
   readonly #ticket: LegacyTicket<Data> | null
   readonly onFailure: (error: unknown) => void
 
@@ -131,61 +152,40 @@ class CommitHooks<Data extends object> implements ResponseHooks {
   }
 
   beforeHead(head: NodeResponse): void | Promise<void> {
-    return commitTo(this.#manager, this.#session, this.#res.statusCode, head, this.#ticket)
+    const status = this.#res.statusCode
+    let committed: SessionHeaders | Promise<SessionHeaders>
+    try {
+      committed = this.#manager.now.commit(this.#session, { status })
+    } catch (error) {
+      committed = this.#failed(error, status)
+    }
+    if (committed instanceof Promise || this.#ticket !== null) return this.#finish(committed, status, head)
+    committed.applyTo(head)
   }
-}
 
-/** Commits a session when the head of its response has been decided. `ticket` is that of the session it takes the place of. */
-function commitTo<Data extends object>(
-  manager: SessionManager<Data>,
-  session: Session<Data>,
-  status: number,
-  head: NodeResponse,
-  ticket: LegacyTicket<Data> | null,
-): void | Promise<void> {
-  // An error page goes out all the same: a failure on top of it would hide it.
-  const failed = (error: unknown): SessionHeaders => {
+  async #finish(
+    committing: SessionHeaders | Promise<SessionHeaders>,
+    status: number,
+    head: NodeResponse,
+  ): Promise<void> {
+    let headers: SessionHeaders
+    try {
+      headers = await committing
+    } catch (error) {
+      headers = this.#failed(error, status)
+    }
+    const moved = this.#session.id === null ? null : this.#ticket
+    // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
+    if (moved !== null) await moved.end()
+    headers.applyTo(head)
+    if (moved !== null) appendCookie(head, moved.removeCookie)
+  }
+
+  /** An error page goes out all the same: a failure on top of it would hide it. */
+  #failed(error: unknown, status: number): SessionHeaders {
     if (status < 500) throw error
-    return manager.discard(session)
+    return this.#manager.discard(this.#session)
   }
-  const committed = attempt(() => manager.now.commit(session, { status }), failed)
-  if (ticket !== null) return finishMove(session, committed, head, ticket)
-  if (committed instanceof Promise) return committed.then((headers) => headers.applyTo(head))
-  committed.applyTo(head)
-}
-
-function attempt<Value>(
-  call: () => Value | Promise<Value>,
-  failed: (error: unknown) => Value,
-): Value | Promise<Value> {
-  try {
-    const result = call()
-    return result instanceof Promise ? result.catch(failed) : result
-  } catch (error) {
-    return failed(error)
-  }
-}
-
-async function finishMove<Data extends object>(
-  session: Session<Data>,
-  committed: SessionHeaders | Promise<SessionHeaders>,
-  head: NodeResponse,
-  ticket: LegacyTicket<Data>,
-): Promise<void> {
-  const headers = await committed
-  // First: when this fails, the old session is to be taken over again, and not to live beside the new one.
-  if (session.id !== null) await ticket.end()
-  headers.applyTo(head)
-  if (session.id !== null) appendCookie(head, ticket.removeCookie)
-}
-
-/** The session, with what another library has kept if it is new; the ticket if there was anything. */
-async function takenOver<Data extends object>(
-  loaded: Session<Data> | Promise<Session<Data>>,
-  ticket: LegacyTicket<Data>,
-): Promise<[Session<Data>, LegacyTicket<Data> | null]> {
-  const session = await loaded
-  return [session, session.isNew && takeOver(session, await ticket.read()) ? ticket : null]
 }
 
 /** Puts into a new session what another library has kept. @returns Whether there was anything. */
@@ -205,14 +205,14 @@ interface Attachable {
 
 function assertAttachable(manager: object, res: NodeServerResponse): void {
   const attachable = res as Attachable
-  const managers = attachable[attachedTo] ?? []
-  const fault = managers.includes(manager)
+  const managers = attachable[attachedTo]
+  const fault = managers?.includes(manager)
     ? 'The session middleware is mounted twice: this request has its session already.'
     : res.headersSent
       ? 'The session came too late: the head of the response has been sent. Attach it before anything is written.'
       : null
   if (fault !== null) throw new SessionError('ERR_SESSION_CONFIG', fault)
-  attachable[attachedTo] = [...managers, manager]
+  attachable[attachedTo] = managers === undefined ? [manager] : [...managers, manager]
 }
 
 function answerError(error: unknown, _: unknown, res: NodeServerResponse): void {

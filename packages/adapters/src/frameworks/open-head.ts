@@ -1,17 +1,39 @@
 import type { ServerResponse } from 'node:http'
 import type { NodeResponse } from '@coatcheck/core'
+import { describingHeaders } from './describing-headers.ts'
+import { isHttp1, pretendEnded, pretendSent } from './pretence.ts'
 
 /**
- * The head as the hook sees it, even while it is said to have gone. A class: V8 puts object literals that refer to each
- * request among what lives long, and with them the whole request.
+ * The head of a response, which hooks can change even while it is held, that is, said to have gone. A class: V8 puts
+ * object literals that refer to each request among what lives long, and with them the whole request.
  */
 export class OpenHead implements NodeResponse {
   readonly #res: ServerResponse
-  readonly #whileOpen: (change: () => unknown) => void
+  #isHeld = false
+  #isEnded = false
 
-  constructor(res: ServerResponse, whileOpen: (change: () => unknown) => void) {
+  constructor(res: ServerResponse) {
     this.#res = res
-    this.#whileOpen = whileOpen
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  /** Lets the response say that its head has gone. @param ended Whether it is to say that all has. */
+  hold(ended: boolean): void {
+    this.#isHeld = true
+    this.#isEnded = ended
+    pretendSent(this.#res, true)
+    // Not by Node's own `finished`: a closing server cuts connections by it, and what streams below write is refused.
+    pretendEnded(this.#res, ended)
+  }
+
+  /** Lets it say again what is true. */
+  release(): void {
+    this.#isHeld = false
+    pretendSent(this.#res, false)
+    pretendEnded(this.#res, false)
   }
 
   getHeader(name: string): ReturnType<NodeResponse['getHeader']> {
@@ -19,10 +41,43 @@ export class OpenHead implements NodeResponse {
   }
 
   setHeader(name: string, value: Parameters<NodeResponse['setHeader']>[1]): void {
-    this.#whileOpen(() => this.#res.setHeader(name, value))
+    if (this.#isHeld) this.#whileReleased(() => this.#res.setHeader(name, value))
+    else this.#res.setHeader(name, value)
   }
 
   removeHeader(name: string): void {
-    this.#whileOpen(() => this.#res.removeHeader(name))
+    if (this.#isHeld) this.#whileReleased(() => this.#res.removeHeader(name))
+    else this.#res.removeHeader(name)
   }
+
+  #whileReleased(change: () => unknown): void {
+    this.release()
+    try {
+      change()
+    } finally {
+      this.hold(this.#isEnded)
+    }
+  }
+}
+
+/** Sets the fields that `writeHead` was given: an object, a flat list of names and values, or a list of pairs. */
+export function setFields(res: ServerResponse, fields: unknown): void {
+  if (typeof fields !== 'object' || fields === null) return
+  if (!Array.isArray(fields)) {
+    for (const [name, value] of Object.entries(fields)) res.setHeader(name, value as string)
+    return
+  }
+  const flat: unknown[] = Array.isArray(fields[0]) ? fields.flat(1) : fields
+  const names = flat.filter((_, index) => index % 2 === 0).map(String)
+  // A name may come twice in a list, but what was set before is replaced.
+  for (const name of names) res.removeHeader(name)
+  for (const [index, name] of names.entries()) res.appendHeader(name, flat[index * 2 + 1] as string)
+}
+
+/** Takes back what was said of a page that is not going to be sent. */
+export function beginAnew(res: ServerResponse): void {
+  // A length that was removed is not computed again.
+  for (const name of describingHeaders) if (res.hasHeader(name)) res.removeHeader(name)
+  res.statusCode = 500
+  if (isHttp1(res)) res.statusMessage = ''
 }

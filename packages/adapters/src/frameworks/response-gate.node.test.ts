@@ -401,21 +401,25 @@ describe('while the head is held', () => {
 
   test('the hook can still read and change the head, the handler cannot', async () => {
     const { resolve, promise } = hold()
+    const more = hold()
     const { res, socket } = await serve((res) =>
       gateResponse(res, {
         async beforeHead(head) {
           await promise
           head.setHeader('Set-Cookie', [String(head.getHeader('set-cookie')), 'b=2'])
           head.removeHeader('X-Gone')
+          await more.promise
         },
         onFailure: expect.unreachable,
       }),
     )
     res.writeHead(200, { 'Set-Cookie': 'a=1', 'X-Gone': 'yes' })
     expect(codeOf(() => res.setHeader('X-Late', 'yes'))).toEqual(['Error', 'ERR_HTTP_HEADERS_SENT'])
-    resolve()
-    await turn()
-    expect(codeOf(() => res.setHeader('X-Late', 'yes'))).toEqual(['Error', 'ERR_HTTP_HEADERS_SENT'])
+    for (const step of [resolve, more.resolve]) {
+      step()
+      await turn()
+      expect(codeOf(() => res.setHeader('X-Late', 'yes'))).toEqual(['Error', 'ERR_HTTP_HEADERS_SENT'])
+    }
     res.end()
     const wire = await received(socket)
     expect(wire).toContain('Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n')

@@ -3,9 +3,8 @@
 // meanwhile in order, and behaves towards the handler as if the head had gone already.
 import type { ServerResponse } from 'node:http'
 import type { NodeResponse } from '@coatcheck/core'
-import { describingHeaders } from './describing-headers.ts'
-import { OpenHead } from './open-head.ts'
-import { isHttp1, pretendEnded, pretendSent } from './pretence.ts'
+import { beginAnew, OpenHead, setFields } from './open-head.ts'
+import { isHttp1 } from './pretence.ts'
 
 /** What is to happen before a response goes out. A hook that returns no promise holds nothing up. */
 export interface ResponseHooks {
@@ -27,176 +26,215 @@ type Phase = 'undecided' | 'announcing' | 'held' | 'sending' | 'failed'
 type Method = (...args: unknown[]) => unknown
 type GatedMethods = Record<'end' | 'flushHeaders' | 'write' | 'writeHead', Method>
 
-type Held = readonly [run: () => unknown, args: readonly unknown[]]
+/** What was called while a hook ran: in turn, on the response. */
+type Held = readonly [method: Method, args: readonly unknown[]]
 
 /** Puts a gate on a response of node:http, node:https or the compatibility layer of node:http2. */
 export function gateResponse(res: ServerResponse, hooks: ResponseHooks): void {
-  const response = res as unknown as GatedMethods
-  const { end, flushHeaders, write, writeHead } = response
-  let phase: Phase = 'undecided'
-  let held: Held[] | null = null
-  let ended = false
-  let failure: unknown
-  let heldBytes = 0
-  let pretending = false
+  new ResponseGate(res, hooks).close()
+}
 
-  let head: NodeResponse | null = null
+/**
+ * The gate of one response. A class whose methods are bound, and not closures over the response: what closures refer to,
+ * V8 keeps for longer than each request needs it.
+ */
+class ResponseGate {
+  readonly #res: ServerResponse
+  readonly #hooks: ResponseHooks
+  readonly #head: OpenHead
+  /** The response as something to be changed. */
+  readonly #response: GatedMethods
+  // Its methods as they were before.
+  readonly #end: Method
+  readonly #flushHeaders: Method
+  readonly #write: Method
+  readonly #writeHead: Method
+  readonly #gatedWriteHead: Method = this.#onWriteHead.bind(this)
+  #phase: Phase = 'undecided'
+  #held: Held[] | null = null
+  #ended = false
+  #failure: unknown
+  #heldBytes = 0
 
-  function pretend(on: boolean): void {
-    pretending = on
-    pretendSent(res, on)
-    // Not by Node's own `finished`: a closing server cuts connections by it, and what streams below write is refused.
-    pretendEnded(res, on && ended)
+  constructor(res: ServerResponse, hooks: ResponseHooks) {
+    const response = res as unknown as GatedMethods
+    this.#res = res
+    this.#hooks = hooks
+    this.#head = new OpenHead(res)
+    this.#response = response
+    this.#end = response.end
+    this.#flushHeaders = response.flushHeaders
+    this.#write = response.write
+    this.#writeHead = response.writeHead
   }
 
-  function whileOpen(change: () => unknown): void {
-    if (!pretending) return void change()
-    pretend(false)
-    try {
-      change()
-    } finally {
-      pretend(true)
-    }
+  /** Takes the place of the four methods. */
+  close(): void {
+    const response = this.#response
+    response.writeHead = this.#gatedWriteHead
+    response.flushHeaders = this.#onFlushHeaders.bind(this)
+    response.write = this.#onWrite.bind(this)
+    response.end = this.#onEnd.bind(this)
   }
 
   /** Runs a hook; what the handler does until it has settled is kept. */
-  function pass(hook: ResponseHooks['beforeHead'] | undefined): void {
-    phase = 'held'
+  #pass(hook: ResponseHooks['beforeHead'] | undefined): void {
+    this.#phase = 'held'
     try {
-      const pending = hook?.call(hooks, (head ??= new OpenHead(res, whileOpen)))
-      if (pending === undefined) return void (phase = 'sending')
-      pretend(true)
-      pending.then(release, fail)
+      const pending = hook?.call(this.#hooks, this.#head)
+      if (pending === undefined) return void (this.#phase = 'sending')
+      this.#head.hold(this.#ended)
+      pending.then(
+        () => this.#release(),
+        (error: unknown) => this.#fail(error),
+      )
     } catch (error) {
-      fail(error)
+      this.#fail(error)
     }
   }
 
   /** The next in turn; none while a hook runs again, before the end. */
-  function take(): Held | undefined {
-    return phase === 'sending' ? held?.shift() : undefined
+  #take(): Held | undefined {
+    return this.#phase === 'sending' ? this.#held?.shift() : undefined
   }
 
-  function release(): void {
-    const owesDrain = heldBytes >= res.writableHighWaterMark && !ended
-    pretend(false)
-    phase = 'sending'
+  #release(): void {
+    const res = this.#res
+    const owesDrain = this.#heldBytes >= res.writableHighWaterMark && !this.#ended
+    this.#head.release()
+    this.#phase = 'sending'
     let flowing: unknown = true
     try {
-      for (let next = take(); next !== undefined; next = take()) flowing = send(next[0])
+      for (let next = this.#take(); next !== undefined; next = this.#take()) flowing = this.#send(...next)
     } catch (error) {
-      return fail(error)
+      return this.#fail(error)
     }
     // Node owes the event itself when its own buffer is full.
     if (owesDrain && flowing !== false) process.nextTick(() => res.emit('drain'))
   }
 
-  function fail(error: unknown): void {
-    phase = 'failed'
-    failure = error
-    pretend(false)
+  #fail(error: unknown): void {
+    const res = this.#res
+    this.#phase = 'failed'
+    this.#failure = error
+    this.#head.release()
     // What was put on top of the gate has seen the end of a response that never was.
-    Object.assign(res, { end: untilEnded(end), flushHeaders, write: untilEnded(write), writeHead })
+    Object.assign(res, {
+      end: this.#untilEnded(this.#end),
+      flushHeaders: this.#flushHeaders,
+      write: this.#untilEnded(this.#write),
+      writeHead: this.#writeHead,
+    })
     if (!res.headersSent) beginAnew(res)
     // To node:http the error would be the client's; in node:http2 it tells the client that the page is not whole.
     else res.destroy(isHttp1(res) ? undefined : (error as Error))
-    for (const [, args] of held?.splice(0) ?? []) drop(args)
-    hooks.onFailure(error)
+    for (const [, args] of this.#held?.splice(0) ?? []) this.#drop(args)
+    this.#hooks.onFailure(error)
   }
 
-  function drop(args: readonly unknown[]): false {
-    const callback = args.findLast((argument) => typeof argument === 'function')
-    if (callback !== undefined) process.nextTick(callback, failure)
+  #drop(args: readonly unknown[]): false {
+    const callback = args.findLast(isFunction)
+    if (callback !== undefined) process.nextTick(callback, this.#failure)
     return false
   }
 
   /** A handler that has not noticed goes on; behind the end of the error page, Node would raise an error for that. */
-  function untilEnded(method: Method): Method {
-    return (...args) => (res.writableEnded ? drop(args) : method.apply(res, args))
+  #untilEnded(method: Method): Method {
+    return (...args) => (this.#res.writableEnded ? this.#drop(args) : method.apply(this.#res, args))
   }
 
   /** Wrappers outside have seen the head when it was decided; Node must not call them for it again. */
-  function send(run: () => unknown): unknown {
+  #send(method: Method, args: readonly unknown[]): unknown {
+    const response = this.#response
     const outside = response.writeHead
-    response.writeHead = writeHead
+    response.writeHead = this.#writeHead
     try {
-      return run()
+      return method.apply(response, args as unknown[])
     } finally {
       // Unless a gate below has failed, and has taken all away.
-      if (response.writeHead === writeHead) response.writeHead = outside
+      if (response.writeHead === this.#writeHead) response.writeHead = outside
     }
   }
 
   /** The handler has decided the head, by whichever method. */
-  function decide(): void {
+  #decide(): void {
     // Listeners for the head (on-headers and its like) are wrappers around this one; they come before the hook.
-    if (response.writeHead !== gatedWriteHead) {
-      phase = 'announcing'
+    if (this.#response.writeHead !== this.#gatedWriteHead) {
+      this.#phase = 'announcing'
       try {
-        res.writeHead(res.statusCode)
+        this.#res.writeHead(this.#res.statusCode)
       } finally {
-        phase = 'undecided'
+        this.#phase = 'undecided'
       }
     }
-    pass(hooks.beforeHead)
+    this.#pass(this.#hooks.beforeHead)
   }
 
   /** Runs what the handler called, now or when it may. @returns Its result, or `meanwhile`. */
-  function inTurn(run: () => unknown, args: readonly unknown[], meanwhile: unknown): unknown {
-    if (phase === 'undecided') decide()
-    if (phase === 'sending') return send(run)
-    if (phase === 'held') (held ??= []).push([run, args])
-    else drop(args)
+  #inTurn(method: Method, args: readonly unknown[], meanwhile: unknown): unknown {
+    if (this.#phase === 'undecided') this.#decide()
+    if (this.#phase === 'sending') return this.#send(method, args)
+    if (this.#phase === 'held') (this.#held ??= []).push([method, args])
+    else this.#drop(args)
     return meanwhile
   }
 
-  function gatedWriteHead(...args: unknown[]): unknown {
+  #onWriteHead(...args: unknown[]): unknown {
+    const res = this.#res
     const [status, second] = args
-    const reason = typeof second === 'string' ? [second] : []
-    if (phase === 'held')
+    const line = typeof second === 'string' ? [status, second] : [status]
+    if (this.#phase === 'held')
       throw Object.assign(new Error('The head has been sent.'), { code: 'ERR_HTTP_HEADERS_SENT' })
-    if (phase === 'failed') return res
-    if (!(Number(status) >= 100 && Number(status) <= 999)) return writeHead.apply(res, args)
+    if (this.#phase === 'failed') return res
+    if (!(Number(status) >= 100 && Number(status) <= 999)) return this.#writeHead.apply(res, args)
     // The fields were set when the head was decided; setting them again would undo what the hook did.
-    if (phase === 'sending') return writeHead.call(res, status, ...reason)
+    if (this.#phase === 'sending') return this.#writeHead.apply(res, line)
     res.statusCode = Number(status)
     setFields(res, args[2] ?? second)
-    if (phase === 'announcing') return res
-    pass(hooks.beforeHead)
-    return inTurn(() => writeHead.call(res, status, ...reason), [], res)
+    if (this.#phase === 'announcing') return res
+    this.#pass(this.#hooks.beforeHead)
+    return this.#inTurn(this.#writeHead, line, res)
   }
 
-  function finish(args: readonly unknown[], hook: ResponseHooks['beforeEnd']): unknown {
-    const run = (): unknown => end.apply(res, [...args])
-    pass(hook)
-    if (phase === 'sending') return run()
-    if (phase === 'held') (held ??= []).unshift([run, args])
-    else drop(args)
-    return res
+  #onFlushHeaders(): void {
+    this.#inTurn(this.#flushHeaders, [], undefined)
   }
 
-  response.writeHead = gatedWriteHead
-  response.flushHeaders = () => void inTurn(() => flushHeaders.call(res), [], undefined)
-  response.write = (...args) => {
+  #onWrite(...args: unknown[]): unknown {
     // What Node refuses is refused at once, and decides nothing.
-    if (!isChunk(args[0]) && phase !== 'failed') return write.apply(res, args)
-    const flowing = inTurn(() => write.apply(res, args), args, false)
-    if (phase !== 'held') return flowing
+    if (!isChunk(args[0]) && this.#phase !== 'failed') return this.#write.apply(this.#res, args)
+    const flowing = this.#inTurn(this.#write, args, false)
+    if (this.#phase !== 'held') return flowing
     // As much is taken as Node would: a stream below (compression's) that has room for all of it drains unasked.
-    heldBytes += Buffer.byteLength(args[0] as string, args[1] as BufferEncoding)
-    return heldBytes < res.writableHighWaterMark && !ended
+    this.#heldBytes += Buffer.byteLength(args[0] as string, args[1] as BufferEncoding)
+    return this.#heldBytes < this.#res.writableHighWaterMark && !this.#ended
   }
-  response.end = (...args) => {
+
+  #onEnd(...args: unknown[]): unknown {
     const [chunk] = args
-    if (Boolean(chunk) && typeof chunk !== 'function' && !isChunk(chunk)) return end.apply(res, args)
-    const hook = phase === 'undecided' ? undefined : hooks.beforeEnd
+    const isSendable = !chunk || isFunction(chunk) || isChunk(chunk)
+    if (!isSendable) return this.#end.apply(this.#res, args)
     // A second end can send nothing. With bytes Node would make it an error that ends the process.
-    const callbacks = args.filter((argument) => typeof argument === 'function')
-    const run = ended ? () => end.apply(res, callbacks) : () => finish(args, hook)
-    ended = true
-    const result = inTurn(run, args, res)
-    if (pretending) pretend(true)
+    const result = this.#ended
+      ? this.#inTurn(this.#end, args.filter(isFunction), this.#res)
+      : this.#endOnce(args)
+    if (this.#head.isHeld) this.#head.hold(true)
     return result
+  }
+
+  #endOnce(args: readonly unknown[]): unknown {
+    const hook = this.#phase === 'undecided' ? undefined : this.#hooks.beforeEnd
+    this.#ended = true
+    if (hook === undefined) return this.#inTurn(this.#end, args, this.#res)
+    return this.#inTurn((...args) => this.#finish(args, hook), args, this.#res)
+  }
+
+  #finish(args: readonly unknown[], hook: ResponseHooks['beforeHead']): unknown {
+    this.#pass(hook)
+    if (this.#phase === 'sending') return this.#end.apply(this.#res, [...args])
+    if (this.#phase === 'held') (this.#held ??= []).unshift([this.#end, args])
+    else this.#drop(args)
+    return this.#res
   }
 }
 
@@ -204,24 +242,6 @@ function isChunk(chunk: unknown): boolean {
   return typeof chunk === 'string' || chunk instanceof Uint8Array
 }
 
-/** The fields that `writeHead` was given: an object, a flat list of names and values, or a list of pairs. */
-function setFields(res: ServerResponse, fields: unknown): void {
-  if (typeof fields !== 'object' || fields === null) return
-  if (!Array.isArray(fields)) {
-    for (const [name, value] of Object.entries(fields)) res.setHeader(name, value as string)
-    return
-  }
-  const flat: unknown[] = Array.isArray(fields[0]) ? fields.flat(1) : fields
-  const names = flat.filter((_, index) => index % 2 === 0).map(String)
-  // A name may come twice in a list, but what was set before is replaced.
-  for (const name of names) res.removeHeader(name)
-  for (const [index, name] of names.entries()) res.appendHeader(name, flat[index * 2 + 1] as string)
-}
-
-/** Takes back what was said of a page that is not going to be sent. */
-export function beginAnew(res: ServerResponse): void {
-  // A length that was removed is not computed again.
-  for (const name of describingHeaders) if (res.hasHeader(name)) res.removeHeader(name)
-  res.statusCode = 500
-  if (isHttp1(res)) res.statusMessage = ''
+function isFunction(value: unknown): value is Method {
+  return typeof value === 'function'
 }

@@ -19,7 +19,7 @@ export interface SessionHeaders {
   /**
    * The response with these headers. A 101 is always left alone. What is for this client alone comes with a copy, since a
    * `Response` may be the one that the next visitor gets too. Caching rules alone change the response itself where it has
-   * a body, which can be sent only once, and headers that can be changed.
+   * a body, which is hardly sent twice, and headers that can be changed.
    */
   applied(response: Response): Response
 }
@@ -81,10 +81,13 @@ function headersFor(
   return {
     isEmpty: false,
     isPersonal: !isPlain,
-    applyTo: (target) => change('getHeader' in target ? fieldsOf(target) : target),
+    applyTo: (target) => change('getHeader' in target ? new NodeFields(target) : target),
     applied(response) {
-      if (response.status === 101 || response.type === 'error') return response
-      if (isPlain && response.body !== null && hasTaken(change, response.headers)) return response
+      const { headers, status } = response
+      // 0 is an error's; on @hono/node-server, to ask for `type` or `body` costs more than all of this.
+      if (status === 101 || status === 0) return response
+      const hasBody = headers.has('Content-Type') || response.body !== null
+      if (isPlain && hasBody && hasTaken(change, headers)) return response
       const copy = new Response(response.body, response)
       change(copy.headers)
       return copy
@@ -120,18 +123,28 @@ function withCookie(vary: string | null): string {
 }
 
 /** A Node response seen as header fields. Its lists are kept as lists: `Set-Cookie` cannot be joined. */
-function fieldsOf(response: NodeResponse): HeaderFields {
-  const get = (name: string): string | null => {
-    const value = response.getHeader(name)
+class NodeFields implements HeaderFields {
+  readonly #response: NodeResponse
+
+  constructor(response: NodeResponse) {
+    this.#response = response
+  }
+
+  get(name: string): string | null {
+    const value = this.#response.getHeader(name)
     return value === undefined ? null : Array.isArray(value) ? value.join(', ') : String(value)
   }
-  return {
-    get,
-    set: (name, value) => void response.setHeader(name, value),
-    delete: (name) => response.removeHeader(name),
-    append(name, value) {
-      const before = response.getHeader(name) ?? []
-      response.setHeader(name, [...(Array.isArray(before) ? before : [String(before)]), value])
-    },
+
+  set(name: string, value: string): void {
+    this.#response.setHeader(name, value)
+  }
+
+  delete(name: string): void {
+    this.#response.removeHeader(name)
+  }
+
+  append(name: string, value: string): void {
+    const before = this.#response.getHeader(name) ?? []
+    this.#response.setHeader(name, [...(Array.isArray(before) ? before : [String(before)]), value])
   }
 }
