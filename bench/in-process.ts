@@ -2,7 +2,7 @@ import type { Plan } from './plan.ts'
 import { rowOf, type InProcessRow } from './results.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
 import { quantile } from './statistics.ts'
-import { startSubject, type SubjectChild } from './subject-child.ts'
+import { startSubjects, type SubjectChild } from './subject-child.ts'
 import { localSubjects } from './subjects/index.ts'
 import type { Host, Subject } from './subjects/subject.ts'
 
@@ -11,18 +11,9 @@ export async function measureInProcess(plan: Plan): Promise<InProcessRow[]> {
   const rows: InProcessRow[] = []
   for (const [host, subjects] of byHost(localSubjects.filter((subject) => plan.chosen(subject)))) {
     plan.say(`in process, ${host}: ${subjects.map(({ name }) => name).join(', ')}`)
-    const children = await startAll(subjects)
-    // The first scenario is not to pay for what every process compiles once.
-    const long = { ...plan.pace, warmUp: 4 * plan.pace.warmUp }
-    for (const child of children) await child.prepare('read', long)
+    const children = await startSubjects(plan.first, subjects, 'local', 'calls')
     for (const scenario of scenarios) {
-      rows.push(
-        ...(await measureScenario(
-          plan,
-          scenario,
-          children.filter((child) => applies(scenario, child.subject)),
-        )),
-      )
+      rows.push(...(await measureScenario(plan, scenario, children)))
     }
     for (const child of children) child.end()
   }
@@ -33,17 +24,6 @@ export async function measureInProcess(plan: Plan): Promise<InProcessRow[]> {
 export function byHost(subjects: readonly Subject[]): [Host, Subject[]][] {
   const hosts = Map.groupBy(subjects, ({ host }) => host)
   return [...hosts].filter(([, own]) => own.some(({ role }) => role !== 'floor'))
-}
-
-/** Cookies that hold the session are in no cache: cold or not, they cost the same. */
-export function applies({ cookies }: Scenario, { keeps }: Subject): boolean {
-  return cookies !== 'cold' || keeps !== 'cookie'
-}
-
-async function startAll(subjects: readonly Subject[]): Promise<SubjectChild[]> {
-  const children: SubjectChild[] = []
-  for (const subject of subjects) children.push(await startSubject(subject, 'local', 'calls'))
-  return children
 }
 
 async function measureScenario(

@@ -5,7 +5,7 @@ import { byHost } from './in-process.ts'
 import type { Plan } from './plan.ts'
 import { rowOf, type PartRows, type RedisRow, type WireRow } from './results.ts'
 import { scenarioOf } from './scenarios.ts'
-import { startSubject, type SubjectChild } from './subject-child.ts'
+import { startSubjects, type SubjectChild } from './subject-child.ts'
 import { redisSubjects } from './subjects/index.ts'
 import { loadScenario } from './wire.ts'
 
@@ -21,10 +21,8 @@ export async function measureRedis(plan: Plan): Promise<PartRows['redis']> {
   const commands: RedisRow[] = []
   for (const [host, subjects] of byHost(redisSubjects.filter((subject) => plan.chosen(subject)))) {
     plan.say(`Redis, ${host}: ${subjects.map(({ name }) => name).join(', ')}`)
-    const served: SubjectChild[] = []
-    for (const subject of subjects) {
-      served.push(await startSubject(subject, 'redis', 'sockets', { BENCH_REDIS: server.url }))
-    }
+    const env = { BENCH_REDIS: server.url }
+    const served = await startSubjects(plan.first, subjects, 'redis', 'sockets', env)
     for (const child of served) {
       if (child.subject.keeps === 'redis') commands.push(...(await countCommands(child, server.url, plan)))
     }

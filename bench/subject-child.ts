@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Commands } from './subject-process.ts'
+import type { Commands, Pace } from './subject-process.ts'
 import type { Subject } from './subjects/subject.ts'
 
 /** A subject in a process of its own. */
@@ -18,14 +18,31 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/**
- * Starts a subject and checks it, in the way in which it will be measured. Rejects with what the check says, or with what the process wrote when it died.
- */
-export async function startSubject(
-  subject: Subject,
+/** Starts subjects one after the other, and lets each run at this pace before anything is measured. */
+export async function startSubjects(
+  pace: Pace,
+  subjects: readonly Subject[],
   list: 'local' | 'redis',
   over: 'calls' | 'sockets',
   env: NodeJS.ProcessEnv = {},
+): Promise<SubjectChild[]> {
+  const children: SubjectChild[] = []
+  for (const subject of subjects) {
+    const child = await startSubject(subject, list, over, env)
+    await child.prepare('read', pace)
+    children.push(child)
+  }
+  return children
+}
+
+/**
+ * Starts a subject and checks it, in the way in which it will be measured. Rejects with what the check says, or with what the process wrote when it died.
+ */
+async function startSubject(
+  subject: Subject,
+  list: 'local' | 'redis',
+  over: 'calls' | 'sockets',
+  env: NodeJS.ProcessEnv,
 ): Promise<SubjectChild> {
   const child = fork(program, [list, subject.host, subject.name], {
     // As in production: Express would not cache its views, and libraries would warn.

@@ -126,7 +126,7 @@ function redisTargets(load: readonly WireRow[], commands: readonly RedisRow[]): 
 function cookieTargets(rows: readonly Row[]): Target[] {
   const limits = { '@hono/session (cookie)': 0.6, 'iron-session': 0.3 }
   return Object.entries(limits).flatMap(([peer, limit]) =>
-    ['new visitor', 'read', 'write', 'forged'].flatMap((scenario) =>
+    ['new visitor', 'read', 'read, cold', 'write', 'forged'].flatMap((scenario) =>
       against(rows, { host: 'hono', name: 'coatcheck (cookie)' }, scenario, peer, limit, 'Hono'),
     ),
   )

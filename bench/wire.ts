@@ -1,9 +1,9 @@
 import { requestFile, load, type RequestFile } from './load.ts'
-import { applies, byHost } from './in-process.ts'
+import { byHost } from './in-process.ts'
 import type { Plan } from './plan.ts'
 import { rowOf, type WireRow } from './results.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
-import { startSubject, type SubjectChild } from './subject-child.ts'
+import { startSubjects, type SubjectChild } from './subject-child.ts'
 import { localSubjects } from './subjects/index.ts'
 
 /** Measures each subject over sockets, host by host; within a scenario, round by round in another order. */
@@ -11,8 +11,7 @@ export async function measureWire(plan: Plan): Promise<WireRow[]> {
   const rows: WireRow[] = []
   for (const [host, subjects] of byHost(localSubjects.filter((subject) => plan.chosen(subject)))) {
     plan.say(`on the wire, ${host}: ${subjects.map(({ name }) => name).join(', ')}`)
-    const served: SubjectChild[] = []
-    for (const subject of subjects) served.push(await startSubject(subject, 'local', 'sockets'))
+    const served = await startSubjects(plan.first, subjects, 'local', 'sockets')
     for (const scenario of scenarios.filter((scenario) => isOnWire(scenario, plan))) {
       rows.push(...(await loadScenario(plan, scenario, served)))
     }
@@ -30,7 +29,6 @@ export async function loadScenario(
   const rounds = plan.wire.rounds
   const entries = []
   for (const child of served) {
-    if (!applies(scenario, child.subject)) continue
     const { each, visitors } = await child.prepare(scenario.name, plan.pace)
     const requests = await requestsOf(scenario, await child.cookies(scenario.name))
     const row = { cpu: [] as number[], perSecond: [] as number[], p50: [] as number[], p99: [] as number[] }
