@@ -106,7 +106,7 @@ export class Cookie {
       for (const key in options) {
         // A record comes from outside: what it calls toJSON or __proto__ must not become that.
         if (!(key in Cookie.prototype) || key === 'expires' || key === 'maxAge') {
-          Reflect.set(this, key, options[key as keyof CookieOptions])
+          ;(this as Record<string, unknown>)[key] = options[key as keyof CookieOptions]
         }
       }
     }

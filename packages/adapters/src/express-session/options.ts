@@ -1,9 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { OnEvent } from '@coatcheck/core'
 import depd from 'depd'
 import { checkCookieOptions, isCookieName, type CookieOptions } from './cookie.ts'
 import { MemoryStore } from './memory-store.ts'
+import { newId } from './new-id.ts'
 import type { Secret } from './signature.ts'
 import type { AnyExpressStore, ExpressStore } from './store.ts'
 
@@ -93,7 +94,7 @@ export function readOptions(
     typeof options === 'object' && options !== null,
     "options must be an object, such as { secret: '…' }.",
   )
-  const { compat = 1, genid = randomId, onEvent, proxy, rolling, unset } = options
+  const { compat = 1, genid = newId, onEvent, proxy, rolling, unset } = options
   check(
     compat === 1 || compat === 2,
     'compat must be 1 or 2: whose defaults to take, of express-session 1 or 2.',
@@ -128,10 +129,6 @@ export function readOptions(
 }
 
 const warn = depd('express-session')
-
-function randomId(): string {
-  return randomBytes(24).toString('base64url')
-}
 
 function readCookie(cookie: SessionOptions['cookie']): Policy['cookie'] {
   if (typeof cookie === 'function') {

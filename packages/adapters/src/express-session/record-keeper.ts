@@ -28,27 +28,39 @@ export function recordKeeperOf(store: ExpressStore): RecordKeeper {
 }
 
 /** Reads a record; null when there is none. `ENOENT` is how file stores say so. */
-export async function readRecord(store: ExpressStore, sid: string): Promise<SessionRecord | null> {
-  try {
-    return (await answerOf<SessionRecord>((done) => store.get(sid, done))) || null
-  } catch (error) {
-    if ((error as { code?: unknown } | undefined)?.code === 'ENOENT') return null
-    throw error
-  }
+export function readRecord(store: ExpressStore, sid: string): Promise<SessionRecord | null> {
+  return new Promise((resolve, reject) => {
+    ask<SessionRecord>(
+      (done) => store.get(sid, done),
+      (record) => resolve(record || null),
+      (error) =>
+        (error as { code?: unknown } | undefined)?.code === 'ENOENT' ? resolve(null) : reject(error),
+    )
+  })
+}
+
+/** Waits until a store has called back; an answer beside an error counts for nothing. */
+export function answerOf(call: (done: StoreCallback) => unknown): Promise<void> {
+  return new Promise((resolve, reject) => ask(call, () => resolve(), reject))
 }
 
 /**
- * What a method of a store calls back with; only its first answer counts. The callback does nothing that could throw:
- * some stores take that for a failure of their own, and call back again or even remove the record.
+ * Calls a method of a store. Only the first answer counts, if the two that take it are those of a promise. The callback
+ * does nothing that could throw: some stores take that for a failure of their own, and call back again or even remove
+ * the record.
  */
-export function answerOf<Value = never>(
+function ask<Value>(
   call: (done: StoreCallback<Value>) => unknown,
-): Promise<Value | null | undefined> {
-  return new Promise((resolve, reject) => {
+  resolve: (value: Value | null | undefined) => void,
+  reject: (error: unknown) => void,
+): void {
+  try {
     const returned = call((error, value) => (error ? reject(error) : resolve(value)))
     // An async method may reject instead; that it is over says nothing.
     if (returned instanceof Promise) returned.catch(reject)
-  })
+  } catch (error) {
+    reject(error)
+  }
 }
 
 /**
@@ -77,9 +89,8 @@ function createQueuedKeeper(store: ExpressStore): RecordKeeper {
   const queue = createQueue()
   const inTurn = <Result>(sid: string, task: () => Promise<Result>): Promise<Result> =>
     queue(sid, () => within(patience, 'The session store has not answered for 30 seconds.', task()))
-  const write = async (sid: string, record: SessionRecord): Promise<void> => {
-    await answerOf((done) => store.set(sid, record, done))
-  }
+  const write = (sid: string, record: SessionRecord): Promise<void> =>
+    answerOf((done) => store.set(sid, record, done))
 
   async function change(sid: string, make: Change): Promise<boolean> {
     // The store can only put a whole record in the place of another: what another process writes between these two
@@ -107,13 +118,11 @@ function createQueuedKeeper(store: ExpressStore): RecordKeeper {
     create: (sid, record) => inTurn(sid, () => write(sid, record)),
     change: (sid, make) =>
       inTurn(sid, () => (isAtomic(store) ? store[changeAtomically](sid, make) : change(sid, make))),
-    async touch(sid, record, make) {
+    touch(sid, record, make) {
       if (!store.touch) return true
       return inTurn(sid, () => (isAtomic(store) ? store[changeAtomically](sid, make) : touch(sid, record)))
     },
-    async destroy(sid) {
-      await inTurn(sid, () => answerOf((done) => store.destroy(sid, done)))
-    },
+    destroy: (sid) => inTurn(sid, () => answerOf((done) => store.destroy(sid, done))),
   }
 }
 

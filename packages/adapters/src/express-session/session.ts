@@ -109,9 +109,8 @@ function settle<Self extends Session>(
   callback: SessionCallback | undefined,
 ): Self | Promise<void> {
   const actions = session.req[actionsOf] ?? storeActions
-  // Asynchronous, so that what an action throws is a failure of the work as well; it still starts at once.
   let told = typeof callback === 'function'
-  const work = (async () => actions[action](session, () => told))()
+  const work = begin(() => actions[action](session, () => told))
   if (typeof callback !== 'function') {
     // Nobody has to look at the promise.
     work.catch(() => {})
@@ -123,6 +122,15 @@ function settle<Self extends Session>(
     (error: unknown) => process.nextTick(callback, error),
   )
   return session
+}
+
+/** Begins at once. What an action throws is a failure of the work as well. */
+function begin(work: () => Promise<void>): Promise<void> {
+  try {
+    return work()
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** For a session that a store has made by itself: what express-session does. */

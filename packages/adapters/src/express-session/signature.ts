@@ -1,5 +1,6 @@
 import { createHmac, KeyObject, timingSafeEqual, type BinaryLike } from 'node:crypto'
 import { cookieValues } from '@coatcheck/core/cookie-header'
+import { Latest } from './latest.ts'
 
 /** What signs cookies: a text, bytes or a key, whatever `createHmac` of node:crypto takes. */
 export type Secret = BinaryLike | KeyObject
@@ -18,7 +19,7 @@ const mostVerified = 10_000
 const mostSecrets = 16
 
 /** The proofs that a secret is known to have made, with their ids. */
-const verified = new Map<Secret, Map<string, string>>()
+const verified = new Latest<Secret, Latest<string, string>>(mostSecrets)
 
 /** `<sid>.<proof>`, byte for byte as express-session writes it behind `s:`. The proof is HMAC-SHA-256 in base64 without `=`. */
 export function sign(sid: string, secret: Secret): string {
@@ -101,17 +102,10 @@ function remember(secret: Secret, sid: string, proof: string): void {
   if (typeof secret !== 'string' && !(secret instanceof KeyObject)) return
   let proofs = verified.get(secret)
   if (proofs === undefined) {
-    dropOldest(verified, mostSecrets)
-    verified.set(secret, (proofs = new Map()))
+    proofs = new Latest(mostVerified)
+    verified.add(secret, proofs)
   }
-  dropOldest(proofs, mostVerified)
-  proofs.set(detached(proof), detached(sid))
-}
-
-/** Makes room for one more. */
-function dropOldest<Key>(entries: Map<Key, unknown>, most: number): void {
-  const [oldest] = entries.size < most ? [] : entries.keys()
-  if (oldest !== undefined) entries.delete(oldest)
+  proofs.add(detached(proof), detached(sid))
 }
 
 /** A part of a string keeps the whole alive, in V8: here that would be the Cookie header of each visitor. */

@@ -11,7 +11,7 @@ import { readOptions, type SessionOptions } from './options.ts'
 import { answerOf, readRecord, recordKeeperOf } from './record-keeper.ts'
 import type { SessionedRequest } from './request.ts'
 import type { Session } from './session.ts'
-import type { ExpressStore, SessionRecord, StoreCallback } from './store.ts'
+import type { ExpressStore, StoreCallback } from './store.ts'
 import { Visit } from './visit.ts'
 
 const noon = Date.UTC(2026, 6, 1, 12)
@@ -90,7 +90,7 @@ async function arrive(
 async function openStore(values: object = { views: 1 }, cookie: object = {}) {
   const store = new MemoryStore()
   const record = { ...values, cookie: new Cookie(cookie) }
-  await answerOf((done) => store.set('sid', record as SessionRecord, done))
+  await answerOf((done) => store.set('sid', record, done))
   const writes: string[] = []
   for (const name of ['set', 'touch', 'destroy'] as const) {
     const method = store[name] as (...args: unknown[]) => void

@@ -99,11 +99,11 @@ export class Visit implements SessionActions {
   destroy(session: Session, told: Told): Promise<void> {
     delete this.#req.session
     this.#cookie = session.cookie
-    return this.#work.track(this.#work.note(this.#destroy(session.id), told))
+    return this.#work.track(this.#end(session.id, told))
   }
 
   regenerate({ id }: Session, told: Told): Promise<void> {
-    return this.#work.track(this.#work.note(this.#destroy(id), told).finally(() => this.generate()))
+    return this.#work.track(this.#end(id, told).finally(() => this.generate()))
   }
 
   #adopt(session: Session): Snapshot {
@@ -178,9 +178,13 @@ export class Visit implements SessionActions {
     return false
   }
 
-  async #destroy(sid: string): Promise<void> {
-    await this.#context.keeper.destroy(sid)
-    this.#destroyed = true
+  #destroy(sid: string): Maybe<void> {
+    return using(this.#context.keeper.destroy(sid), () => void (this.#destroyed = true))
+  }
+
+  #end(sid: string, told: Told): Promise<void> {
+    const end = this.#destroy(sid)
+    return end instanceof Promise ? end.catch((error) => this.#work.fail(error, told)) : Promise.resolve()
   }
 
   #wantsCookie(session: Session, contents: Contents): boolean {
@@ -219,7 +223,7 @@ export class Visit implements SessionActions {
       if (!this.#destroyed || presented === null || this.#cookie === null) return
       appendCookie(head, removal(policy.name, this.#cookie))
     }
-    return this.#isUnset() ? this.#destroy(this.#req.sessionID as string).then(forget) : forget()
+    return this.#isUnset() ? using(this.#destroy(this.#req.sessionID as string), forget) : forget()
   }
 
   #isUnset(): boolean {

@@ -1,18 +1,15 @@
 /** Rejects with this message when the work takes longer, in milliseconds: what waits for a server must not wait for ever. */
-export async function within<Result>(
-  timeout: number,
-  message: string,
-  work: Promise<Result>,
-): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(message)), timeout)
+export function within<Result>(timeout: number, message: string, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(message)), timeout)
+    const inTime =
+      <Value>(settle: (value: Value) => void) =>
+      (value: Value): void => {
+        clearTimeout(timer)
+        settle(value)
+      }
+    work.then(inTime(resolve), inTime(reject))
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** What to say of a call that was late, and what to do about it; `call` begins the sentence. */
