@@ -28,8 +28,12 @@ export interface KeyUse {
 
 /** Signs with the newest secret that may sign, and verifies with all that have not retired. */
 export interface Keyring {
-  /** The proof of a message: HMAC-SHA-256 in base64url. Throws or rejects with `ERR_SESSION_CONFIG` when no secret may sign now. */
-  sign(purpose: Purpose, message: string): Maybe<string>
+  /**
+   * The proof of a message: HMAC-SHA-256 in base64url. Throws or rejects with `ERR_SESSION_CONFIG` when no secret may sign now.
+   *
+   * @param learn Is told by which key.
+   */
+  sign(purpose: Purpose, message: string, learn?: (maker: Key) => void): Maybe<string>
   /**
    * Who made the proof: 0 for the secret that signs now or a newer one, so that the proof is good as it is; the index
    * of an older secret, whose proofs are to be renewed; -1 for nobody.
@@ -107,8 +111,11 @@ export function createKeyring(
   }
 
   return {
-    sign: (purpose, message) =>
-      andThen(signer().subkey(purpose), (hmac) => hmac.sign(`${purpose}\0${message}`)),
+    sign(purpose, message, learn) {
+      const maker = signer()
+      learn?.(maker)
+      return andThen(maker.subkey(purpose), (hmac) => hmac.sign(`${purpose}\0${message}`))
+    },
     verify(purpose, message, proof, learn) {
       const text = `${purpose}\0${message}`
       let maker: Key | null = null

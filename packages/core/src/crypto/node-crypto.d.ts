@@ -1,4 +1,8 @@
-/** The part of Node's module that is used here: core is compiled without the types of any runtime. */
+/** The parts of Node's modules that are used here: core is compiled without the types of any runtime. */
+declare module 'node:buffer' {
+  const Buffer: { from(text: string, encoding: 'latin1'): Uint8Array }
+}
+
 declare module 'node:crypto' {
   interface KeyObject {
     readonly type: 'secret'

@@ -46,7 +46,7 @@ test('ASVS-9.1.1 a proof does not go with another id', async () => {
 test('a token that was verified is known the next time, to this cookie and letter by letter', async () => {
   const known = createTokenSigner(ring, '__Host-Http-sid')
   const id = newSessionId()
-  const token = await known.issue(id)
+  const token = await signer.issue(id)
   expect(known.recall(token)).toBeNull()
   await known.verify(parseToken(token)!)
   expect(await known.recall(token)).toEqual({ id, keyIndex: 0 })
@@ -55,6 +55,12 @@ test('a token that was verified is known the next time, to this cookie and lette
     const changed = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
     expect(known.recall(changed)).toBeNull()
   }
+})
+
+test('a token that was issued is known, as one of the secret that signed it', async () => {
+  const known = createTokenSigner(ring, 'sid')
+  const id = newSessionId()
+  expect(await known.recall(await known.issue(id))).toEqual({ id, keyIndex: 0 })
 })
 
 test('a forged token is not remembered', async () => {

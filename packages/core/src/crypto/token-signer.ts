@@ -21,23 +21,27 @@ export interface TokenSigner {
 }
 
 /** So many tokens are remembered, and twice as many at most. To verify one again costs microseconds. */
-const remembered = 5000
+const mostKnown = 5000
 
 /** A signer for the cookie of this name. */
 export function createTokenSigner(keyring: Keyring, cookieName: string): TokenSigner {
-  const known = new Recent<{ readonly id: SessionId; readonly key: Key }>(remembered)
+  const known = new Recent<{ readonly id: SessionId; readonly key: Key }>(mostKnown)
   // NUL stands in no cookie name and in no id, so no two pairs make the same message.
   const messageOf = (id: SessionId): string => `${cookieName}\0${id}`
+  const remembered = (token: SessionToken, key: Key): SessionToken => {
+    known.set(token, { id: idOf(token), key })
+    return token
+  }
   return {
     issue(id) {
-      const proof = keyring.sign('session-token', messageOf(id))
-      return andThen(proof, (made) => formatToken(id, made))
+      let maker: Key | null = null
+      const learn = (key: Key): void => void (maker = key)
+      return andThen(keyring.sign('session-token', messageOf(id), learn), (proof) =>
+        remembered(formatToken(id, proof), maker!),
+      )
     },
     verify({ id, proof }) {
-      const remember = (key: Key): void => {
-        const token = formatToken(id, proof)
-        known.set(token, { id: idOf(token), key })
-      }
+      const remember = (key: Key): void => void remembered(formatToken(id, proof), key)
       return keyring.verify('session-token', messageOf(id), proof, remember)
     },
     recall(value) {

@@ -76,7 +76,7 @@ export function keyringOf(
   }
 
   return {
-    sign: (purpose, message) => using((known) => known.sign(purpose, message)),
+    sign: (...args) => using((known) => known.sign(...args)),
     verify: (...args) => using((known) => known.verify(...args)),
     judge: (maker) => using((known) => known.judge(maker)),
     find: (made) => using((known) => known.find(made)),
