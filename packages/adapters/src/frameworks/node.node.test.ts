@@ -62,7 +62,7 @@ test('an error page goes out as it is when its session cannot be saved either', 
         res.statusCode = 503
         res.end('Closed')
       },
-      { onError: expect.unreachable },
+      { onError: () => expect.unreachable() },
     ),
   )
   store.failWhen(() => 'fails')

@@ -2,7 +2,7 @@ import type { RevocationList } from './revocation-list.ts'
 
 /** A list on which nothing ever stands: what was sealed is good until its limits. */
 export function noRevocation(now: () => number): RevocationList {
-  const judge: RevocationList['judge'] = async () => ({ state: 'live' })
+  const judge: RevocationList['judge'] = () => ({ state: 'live' })
   const note = async (): Promise<void> => {}
   return {
     judge,

@@ -1,6 +1,7 @@
 import { check } from '../errors.ts'
 import type { SessionId } from '../crypto/token.ts'
 import type { OnEvent } from '../manager/events.ts'
+import type { Maybe } from '../steps.ts'
 import type { ImportNotes } from './import-notes.ts'
 import type { LineName, SealedLine, Turn } from './revocation-record.ts'
 import type { RevocationVerdict, WriteOutcome } from './revocation-rules.ts'
@@ -23,9 +24,9 @@ export interface RevocationList extends ImportNotes {
    * Judges the session of a cookie by one read. A rotated id that comes back after its grace window ends the session,
    * with the event `reused`.
    */
-  judge(line: SealedLine): Promise<RevocationVerdict>
+  judge(line: SealedLine): Maybe<RevocationVerdict>
   /** As `judge`, but ends nothing and says nothing. */
-  peek(line: SealedLine): Promise<RevocationVerdict>
+  peek(line: SealedLine): Maybe<RevocationVerdict>
   /** Ends the session under whatever id, and what logins have put in its place meanwhile. */
   end(line: LineName): Promise<void>
   /**

@@ -724,7 +724,7 @@ describe('a store that fails', () => {
     string,
     (house: ReturnType<typeof openHouse>, line: SealedLine) => Promise<unknown>,
   ][] = [
-    ['judge', ({ list }, line) => list.judge(line)],
+    ['judge', async ({ list }, line) => list.judge(line)],
     ['end', ({ list }, line) => list.end(line)],
     ['move', ({ list }, line) => list.move(line, newSessionId(), noon + grace)],
     ['bind', ({ list }) => list.bind('ann')],

@@ -101,19 +101,21 @@ export function createSplitCookie(cookie: SessionCookie, maxParts: number): Spli
     remember: boolean | null | undefined,
     presented: readonly number[],
   ): SplitFields {
-    const room = Math.max(0, maxFieldLength - cookie.set('', life, remember).length)
-    const pieceRoom = room - overhead
+    const whole = cookie.set(value, life, remember)
     const needed = value.length
+    const room = Math.max(0, maxFieldLength + needed - whole.length)
+    const pieceRoom = room - overhead
     const allowed = Math.max(room, maxParts * pieceRoom)
     if (needed > allowed) return { needed, allowed, fields: null }
     const count = needed <= room ? 1 : Math.ceil(needed / pieceRoom)
     const size = Math.ceil(needed / count)
     const tag = value.slice(-tagLength)
-    const fields = Array.from({ length: count }, (_, number) => {
+    const pieceAt = (number: number): string => {
       const piece = value.slice(number * size, (number + 1) * size)
       const start = number === 0 ? `~${needed}` : number
-      return cookieAt(number).set(count === 1 ? value : `${start}~${tag}${piece}`, life, remember)
-    })
+      return cookieAt(number).set(`${start}~${tag}${piece}`, life, remember)
+    }
+    const fields = count === 1 ? [whole] : Array.from({ length: count }, (_, number) => pieceAt(number))
     const stale = presented.filter((number) => number >= count).map((number) => cookieAt(number).remove())
     // Deletions go first, and make room in a jar that is nearly full.
     return { needed, allowed, fields: [...stale, ...fields] }

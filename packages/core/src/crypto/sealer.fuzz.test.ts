@@ -12,6 +12,8 @@ const recipe = { ...context, secret }
 const content = '{"user":"ann","n":12}'
 const ring = createKeyring([secret, older])
 const sealer = createSealer(ring, context)
+/** Another process: what it has sealed, the sealer does not remember. */
+const maker = createSealer(ring, context)
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const letters = alphabet.split('')
 const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers'
@@ -32,7 +34,7 @@ async function refusals(tokens: readonly string[]): Promise<{ malformed: number;
   const count = { malformed: 0, forged: 0 }
   for (let at = 0; at < tokens.length; at += 64) {
     const batch = tokens.slice(at, at + 64)
-    const verdicts = await Promise.all(batch.map((token) => sealer.open(token)))
+    const verdicts = await Promise.all(batch.map(async (token) => sealer.open(token)))
     for (const [index, verdict] of verdicts.entries()) {
       if (typeof verdict !== 'string') expect.fail(`opened ${JSON.stringify(batch[index])}`)
       count[verdict]++
@@ -62,7 +64,7 @@ function withSegment(token: string, at: number, change: (bytes: Uint8Array<Array
 
 describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
   test('each character counts, in each of its bits', async () => {
-    const token = await sealer.seal(content)
+    const token = await maker.seal(content)
     const changed = token.split('').flatMap((character, at) =>
       Array.from({ length: 8 }, (_, bit) => {
         const other = String.fromCharCode(character.charCodeAt(0) ^ (1 << bit))
@@ -75,7 +77,7 @@ describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
   })
 
   test('each bit of what it encodes counts, and all but those of the header reach the decryption', async () => {
-    const token = await sealer.seal(content)
+    const token = await maker.seal(content)
     const flipped = [0, 2, 3, 4].map((segment) => {
       const bits = fromBase64url(token.split('.')[segment]!).length * 8
       return Array.from({ length: bits }, (_, bit) =>
@@ -94,7 +96,7 @@ describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
   })
 
   test('each place for a character takes one of the 64 only', async () => {
-    const token = await sealer.seal(content)
+    const token = await maker.seal(content)
     const changed = token
       .split('')
       .flatMap((character, at) =>
@@ -109,7 +111,7 @@ describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
   })
 
   test('no part alone is one, nor is what has a character more, less or twice', async () => {
-    const token = await sealer.seal(content)
+    const token = await maker.seal(content)
     const changed = Array.from({ length: token.length }, (_, at) => [
       token.slice(0, at),
       token.slice(at + 1),
@@ -125,8 +127,8 @@ describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
 
   test('segments of several make no other', async () => {
     const tokens = await Promise.all([
-      sealer.seal(content),
-      sealer.seal(content),
+      maker.seal(content),
+      maker.seal(content),
       createSealer(createKeyring([older]), context).seal(content),
       createSealer(ring, { ...context, cookieName: 'sid2' }).seal(content),
     ])
@@ -136,11 +138,12 @@ describe('ASVS-9.1.1 ASVS-11.2.5 of a token that was made here', () => {
       pick.flatMap((b) => pick.flatMap((c) => pick.map((d) => [a, b, c, d] as const))),
     )
     const spliced = mixed
-      .filter(([a, ...rest]) => rest.some((other) => other !== a))
       .map(([a, b, c, d]) =>
         [segments[a]![0], '', segments[b]![2], segments[c]![3], segments[d]![4]].join('.'),
       )
-    expect(await refusals(spliced)).toEqual({ malformed: 0, forged: 252 })
+      .filter((token) => !tokens.includes(token))
+    // The first two have one salt, so that the header of either does for both.
+    expect(await refusals(spliced)).toEqual({ malformed: 0, forged: 4 ** 4 - 6 })
     expect(await sealer.open(tokens[2])).toEqual({ content, keyIndex: 1 })
     expect(await sealer.open(tokens[3])).toBe('forged')
   })
@@ -295,7 +298,7 @@ test('ASVS-9.1.1 a token has one spelling: no padding, no other alphabet, no bit
     [2, 3],
     [3, 4],
   ] as const) {
-    const token = await sealer.seal('1'.repeat(length))
+    const token = await maker.seal('1'.repeat(length))
     const [header = '', , iv = '', ciphertext = '', tag = ''] = token.split('.')
     expect(ciphertext).toHaveLength(last)
     const spare = (text: string): string[] =>
@@ -344,7 +347,7 @@ test('ASVS-9.1.1 a token has one spelling: no padding, no other alphabet, no bit
 
 async function sealUntil(fits: (token: string) => boolean): Promise<string> {
   for (;;) {
-    const token = await sealer.seal(content)
+    const token = await maker.seal(content)
     if (fits(token)) return token
   }
 }
@@ -363,7 +366,7 @@ test(
       createSealer(createKeyring([`${secret}!`]), context),
     ]
     const texts = ['1', '{}', content, JSON.stringify('x'.repeat(300))]
-    const own = await Promise.all([...texts, ...texts].map((text) => sealer.seal(text)))
+    const own = await Promise.all([...texts, ...texts].map((text) => maker.seal(text)))
     const olds = await Promise.all(
       texts.map((text) => createSealer(createKeyring([older]), context).seal(text)),
     )

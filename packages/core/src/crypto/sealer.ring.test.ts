@@ -3,9 +3,9 @@ import { kidOf, rightHeader, sealByHand } from '../../../../test/support/seal-tw
 import { keyringOf } from '../manager/key-provider.ts'
 import { randomText, toBase64url, utf8 } from './bytes.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
+import { mostKept } from './recently-used.ts'
 import { createSealer, type SealContext, type Sealer } from './sealer.ts'
 import type { Secrets } from './secret-schedule.ts'
-import { maxTokenKeys } from './token-keys.ts'
 
 // What names a secret is a key that WebCrypto derives, except on Node, where node:crypto does so unseen.
 const naming = globalThis.navigator?.userAgent === 'Cloudflare-Workers' ? 1 : 0
@@ -14,6 +14,8 @@ const older = '0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTmsZwFf3SYw0'
 const newest = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const context: SealContext = { purpose: 'cookie-session', audience: 'shop', cookieName: 'sid' }
 const content = '{"n":1}'
+/** Its tokens are too long to be remembered. */
+const long = JSON.stringify('x'.repeat(3000))
 const noon = Date.UTC(2026, 10, 21, 12)
 const notBefore = new Date(noon)
 const retireAfter = new Date(noon)
@@ -172,7 +174,7 @@ describe('secrets of a provider', () => {
     time += 10 * minute
     const first = await callsIn(async () => expect(await indexOf(sealer, token)).toBe(1))
     // The new secret is given its name; of the old one, everything is known.
-    expect(first).toEqual({ imports: naming, derivations: naming, signatures: naming, decryptions: 1 })
+    expect(first).toEqual({ imports: naming, derivations: naming, signatures: naming, decryptions: 0 })
     expect(counts(ring)).toEqual([0, 2])
     time += 10 * minute
     const gone = await callsIn(async () => expect(await sealer.open(token)).toBe('forged'))
@@ -181,7 +183,7 @@ describe('secrets of a provider', () => {
 })
 
 /** What is asked of WebCrypto meanwhile. */
-async function callsIn(work: () => Promise<unknown>) {
+async function callsIn(work: () => unknown) {
   const { subtle } = crypto
   const spies = [
     vi.spyOn(subtle, 'importKey'),
@@ -199,31 +201,40 @@ async function callsIn(work: () => Promise<unknown>) {
 }
 
 describe('the work of a read', () => {
-  const once = { imports: 0, derivations: 0, signatures: 0, decryptions: 1 }
+  const nothing = { imports: 0, derivations: 0, signatures: 0, decryptions: 0 }
+  const once = { ...nothing, decryptions: 1 }
 
-  test('is one derivation and one decryption at first, and then the decryption alone', async () => {
-    const [token, other] = [await sealedBy(newest), await sealedBy(newest)]
+  test('is one derivation for a salt, one decryption for a token, and nothing when it comes again', async () => {
+    const maker = createSealer(createKeyring([newest]), context)
+    const [token, next, other] = [
+      await maker.seal(content),
+      await maker.seal(content),
+      await sealedBy(newest),
+    ]
     const sealer = createSealer(createKeyring([newest]), context)
     const read = (token: string) => callsIn(async () => expect(await indexOf(sealer, token)).toBe(0))
     // The secret is imported twice and given its name, once in the life of the process.
     const work = { imports: 1 + naming, derivations: 1 + naming, signatures: naming, decryptions: 1 }
     expect(await read(token)).toEqual(work)
-    expect(await read(token)).toEqual(once)
-    expect(await read(token)).toEqual(once)
+    expect(await read(token)).toEqual(nothing)
+    expect(await read(next)).toEqual(once)
+    expect(await read(token)).toEqual(nothing)
     expect(await read(other)).toEqual({ ...once, derivations: 1 })
-    expect(await read(other)).toEqual(once)
+    expect(await read(other)).toEqual(nothing)
   })
 
-  test('is the decryption alone for what was sealed here', async () => {
+  test('is nothing for what was sealed here, and the decryption alone when that is too long', async () => {
     const sealer = createSealer(createKeyring([newest, older]), context)
-    const token = await sealer.seal(content)
-    expect(await callsIn(() => sealer.open(token))).toEqual(once)
+    const [token, longer] = [await sealer.seal(content), await sealer.seal(long)]
+    expect(await callsIn(() => sealer.open(token))).toEqual(nothing)
+    expect(await callsIn(() => sealer.open(longer))).toEqual(once)
   })
 
   test('is one decryption by whichever secret of the ring', async () => {
     const sealer = createSealer(createKeyring([newest, older]), context)
-    const token = await sealedBy(older)
-    await sealer.open(token)
+    const maker = createSealer(createKeyring([older]), context)
+    await sealer.open(await maker.seal(content))
+    const token = await maker.seal(content)
     expect(await callsIn(() => sealer.open(token))).toEqual(once)
   })
 
@@ -252,20 +263,16 @@ describe('the keys that are kept', () => {
     return calls.derivations!
   }
 
-  test('are the last thousand that were used', async () => {
-    const sealer = createSealer(createKeyring([newest]), context)
+  test('are the last that were used: five hundred at least, and a thousand at most', async () => {
+    const sealer = createSealer(createKeyring([newest]), context, 1)
     const tokens: string[] = []
-    for (let made = 0; made < maxTokenKeys; made++) tokens.push(await sealer.seal(content))
-    // All of them are there; the first one is used, so the second one makes room.
+    for (let made = 0; made < mostKept + 2; made++) {
+      tokens.push(await sealer.seal(long))
+      if (made % 400 === 0) expect(await derivationsFor(sealer, tokens[0]!)).toBe(0)
+    }
+    expect(await derivationsFor(sealer, tokens.at(-mostKept / 2)!)).toBe(0)
     expect(await derivationsFor(sealer, tokens[0]!)).toBe(0)
-    tokens.push(await sealer.seal(content))
-    expect(await derivationsFor(sealer, tokens[0]!)).toBe(0)
-    expect(await derivationsFor(sealer, tokens[2]!)).toBe(0)
-    expect(await derivationsFor(sealer, tokens[maxTokenKeys]!)).toBe(0)
     expect(await derivationsFor(sealer, tokens[1]!)).toBe(1)
-    // Which in its turn drove out the fourth: the third had been used in between.
-    expect(await derivationsFor(sealer, tokens[3]!)).toBe(1)
-    expect(await derivationsFor(sealer, tokens[0]!)).toBe(0)
   })
 
   test('are not even derived for a hundred thousand tokens of a secret that nobody has', async () => {
@@ -284,11 +291,11 @@ describe('the keys that are kept', () => {
 
   test('are not driven out by forged salts', async () => {
     const sealer = createSealer(createKeyring([newest]), context)
-    const token = await sealer.seal(content)
+    const token = await sealer.seal(long)
     const [, ...rest] = token.split('.')
     const kid = await kidOf(newest)
     const forge = (): string => [toBase64url(utf8(rightHeader(kid, randomText(16)))), ...rest].join('.')
-    for (let made = 0; made < 3 * maxTokenKeys; made++) expect(await sealer.open(forge())).toBe('forged')
+    for (let made = 0; made < 3 * mostKept; made++) expect(await sealer.open(forge())).toBe('forged')
     expect(await derivationsFor(sealer, token)).toBe(0)
     // Nor is one kept that comes again.
     const forged = forge()

@@ -11,7 +11,8 @@ import {
 import { SessionError } from '../errors.ts'
 import { fromBase64url, toBase64url } from './bytes.ts'
 import { createKeyring } from './keyring.ts'
-import { createSealer, maxSealedLength, type SealContext } from './sealer.ts'
+import { createSealer, maxSealedLength, type SealContext, type Sealer } from './sealer.ts'
+import { sealsPerSalt } from './token-keys.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IG5vIHJlYWwga2V5IQ-2026'
 const older = '0C5mqlR_vgu5S9QBaWH5tx9glpCK3MhTmsZwFf3SYw0'
@@ -19,6 +20,8 @@ const context: SealContext = { purpose: 'cookie-session', audience: 'shop', cook
 const recipe = { ...context, secret }
 const content = '{"cart":["coat","umbrella"],"n":1}'
 const sealer = createSealer(createKeyring([secret]), context)
+/** Another process: what it has sealed, the sealer does not remember. */
+const maker = createSealer(createKeyring([secret]), context)
 const isWorkerd = globalThis.navigator?.userAgent === 'Cloudflare-Workers'
 
 /** The header of a token, as text. */
@@ -30,7 +33,7 @@ describe('what was sealed', () => {
   test('comes back as it was, whatever JSON it is', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json({ stringUnit: 'binary' }), async (content) => {
-        expect(await sealer.open(await sealer.seal(content))).toEqual({ content, keyIndex: 0 })
+        expect(await sealer.open(await maker.seal(content))).toEqual({ content, keyIndex: 0 })
       }),
       { seed: 7516, numRuns: 150 },
     )
@@ -46,7 +49,7 @@ describe('what was sealed', () => {
     ['ten thousand characters', 'é'.repeat(10_000)],
   ])('comes back by the byte: %s', async (_, value) => {
     const json = JSON.stringify(value)
-    const opened = await sealer.open(await sealer.seal(json))
+    const opened = await sealer.open(await maker.seal(json))
     expect(opened).toEqual({ content: json, keyIndex: 0 })
     expect(JSON.parse((opened as { content: string }).content)).toEqual(value)
   })
@@ -57,12 +60,12 @@ describe('what was sealed', () => {
       '\ufeff1',
       ...Array.from({ length: 12 }, (_, length) => '1'.repeat(length + 1)),
     ]) {
-      expect(await sealer.open(await sealer.seal(text))).toEqual({ content: text, keyIndex: 0 })
+      expect(await sealer.open(await maker.seal(text))).toEqual({ content: text, keyIndex: 0 })
     }
   })
 
   test('ASVS-14.3.3 cannot be read from the token', async () => {
-    const sealed = await sealer.seal(content)
+    const sealed = await maker.seal(content)
     const decoded = sealed.split('.').map((part) => atob(part.replaceAll('-', '+').replaceAll('_', '/')))
     for (const word of ['coat', 'umbrella', 'cart', 'shop', 'sid']) {
       expect(sealed + decoded.join()).not.toContain(word)
@@ -73,14 +76,16 @@ describe('what was sealed', () => {
     const busy = createSealer(createKeyring([secret]), context)
     const texts = Array.from({ length: 50 }, (_, index) => `{"n":${index}}`)
     const tokens = await Promise.all(texts.map((text) => busy.seal(text)))
-    const opened = await Promise.all([...tokens, ...tokens].map((token) => busy.open(token)))
-    expect(opened).toEqual([...texts, ...texts].map((content) => ({ content, keyIndex: 0 })))
+    for (const opener of [busy, createSealer(createKeyring([secret]), context)]) {
+      const opened = await Promise.all([...tokens, ...tokens].map(async (token) => opener.open(token)))
+      expect(opened).toEqual([...texts, ...texts].map((content) => ({ content, keyIndex: 0 })))
+    }
   })
 })
 
 describe('the format', () => {
   test('ASVS-9.1.2 ASVS-11.3.1 ASVS-11.3.2 is compact JWE, its algorithms fixed: dir and A256GCM', async () => {
-    const sealed = await sealer.seal(content)
+    const sealed = await maker.seal(content)
     const salt = (JSON.parse(headerOf(sealed)) as { salt: string }).salt
     expect(headerOf(sealed)).toBe(rightHeader(await kidOf(secret), salt))
     expect(fromBase64url(salt)).toHaveLength(16)
@@ -94,16 +99,16 @@ describe('the format', () => {
   })
 
   test('names neither the library nor the application', async () => {
-    expect(headerOf(await sealer.seal(content))).not.toMatch(/coat|shop|sid/)
+    expect(headerOf(await maker.seal(content))).not.toMatch(/coat|shop|sid/)
   })
 
   test('ASVS-11.2.1 ASVS-11.3.3 ASVS-11.6.1 is the documented one: WebCrypto alone opens it, and makes one that opens', async () => {
-    expect(await openByHand(recipe, await sealer.seal(content))).toBe(content)
+    expect(await openByHand(recipe, await maker.seal(content))).toBe(content)
     expect(await sealer.open(await sealByHand(recipe, content))).toEqual({ content, keyIndex: 0 })
   })
 
   test('ASVS-11.2.1 ASVS-11.3.3 ASVS-11.3.5 is the standard’s: jose opens it with the key that HKDF gives', async () => {
-    const sealed = await sealer.seal(content)
+    const sealed = await maker.seal(content)
     const { salt } = JSON.parse(headerOf(sealed)) as { salt: string }
     const key = await contentKeyOf(recipe, salt)
     const { plaintext, protectedHeader } = await compactDecrypt(sealed, key)
@@ -150,7 +155,7 @@ test('ASVS-9.2.2 ASVS-9.2.3 ASVS-9.2.4 ASVS-9.1.3 a token opens in its own conte
 
 test('ASVS-9.2.2 what the same secret has signed is no sealed token, nor the other way round', async () => {
   const ring = createKeyring([secret])
-  const sealed = await sealer.seal(content)
+  const sealed = await maker.seal(content)
   expect(await sealer.open(`${'A'.repeat(43)}.${await ring.sign('session-token', 'm')}`)).toBe('malformed')
   for (const part of sealed.split('.')) {
     expect(await ring.verify('session-token', 'm', part)).toBe(-1)
@@ -158,25 +163,25 @@ test('ASVS-9.2.2 what the same secret has signed is no sealed token, nor the oth
   }
 })
 
-test('ASVS-11.3.4 ASVS-11.5.2 no nonce and no salt comes twice in 20,000 seals of one text, many at once', async () => {
+test('ASVS-11.3.4 ASVS-11.5.2 no nonce comes twice in 20,000 seals of one text, many at once', async () => {
   // Real seals. `scripts/count-seals.ts` makes a million of them, which takes minutes.
   const seals = 20_000
-  const [salts, ivs] = [new Set<string>(), new Set<string>()]
+  const ivs = new Set<string>()
   for (let made = 0; made < seals; made += 100) {
-    for (const token of await Promise.all(Array.from({ length: 100 }, () => sealer.seal('{}')))) {
-      const [header, , iv] = token.split('.')
-      salts.add(header!)
+    for (const token of await Promise.all(Array.from({ length: 100 }, () => maker.seal('{}')))) {
+      const [, , iv] = token.split('.')
       ivs.add(iv!)
     }
   }
-  expect([salts.size, ivs.size]).toEqual([seals, seals])
+  expect(ivs.size).toBe(seals)
 })
 
 test('ASVS-11.3.4 the salts and nonces are random in each of their bits', async () => {
   const seals = 2000
+  const restless = createSealer(createKeyring([secret]), context, 1)
   const ones = { salt: Array.from({ length: 128 }, () => 0), iv: Array.from({ length: 96 }, () => 0) }
   for (let made = 0; made < seals; made++) {
-    const sealed = await sealer.seal('{}')
+    const sealed = await restless.seal('{}')
     const { salt } = JSON.parse(headerOf(sealed)) as { salt: string }
     countOnes(fromBase64url(salt), ones.salt)
     countOnes(fromBase64url(sealed.split('.')[2]!), ones.iv)
@@ -188,6 +193,29 @@ test('ASVS-11.3.4 the salts and nonces are random in each of their bits', async 
 function countOnes(bytes: Uint8Array, counts: number[]): void {
   for (let bit = 0; bit < bytes.length * 8; bit++) counts[bit]! += (bytes[bit >> 3]! >> (bit & 7)) & 1
 }
+
+test('ASVS-11.3.4 a salt serves for its number of seals, in their order, and each secret and sealer has its own', async () => {
+  let time = 0
+  const retireAfter = new Date(1)
+  const ring = createKeyring([{ secret: older, retireAfter }, secret], () => time)
+  const saltsOf = async (sealer: Sealer, seals: number): Promise<string[]> => {
+    const salts: string[] = []
+    for (let made = 0; made < seals; made++) {
+      const { salt } = JSON.parse(headerOf(await sealer.seal(content))) as { salt: string }
+      if (salts.at(-1) !== salt) salts.push(salt)
+    }
+    return salts
+  }
+  const [one, other] = [createSealer(ring, context, 3), createSealer(ring, context, 3)]
+  const salts = [...(await saltsOf(one, 9)), ...(await saltsOf(other, 3))]
+  time = 2
+  salts.push(...(await saltsOf(one, 4)))
+  expect(salts).toHaveLength(3 + 1 + 2)
+  expect(new Set(salts).size).toBe(salts.length)
+  // SP 800-38D §8.3 allows 2^32 random nonces.
+  expect(sealsPerSalt).toBeLessThanOrEqual(2 ** 32)
+  expect(await saltsOf(maker, 2000)).toHaveLength(1)
+})
 
 test('names that are too long for HKDF are refused at construction, and those that fit are not', async () => {
   const ring = createKeyring([secret])
@@ -202,10 +230,10 @@ test('names that are too long for HKDF are refused at construction, and those th
 
 test('CSC-input a token that is longer than all cookies together is not even read', async () => {
   const bytes = Math.floor(((maxSealedLength - 136 - 16 - 22 - 4) * 3) / 4)
-  const longest = await sealer.seal('1'.repeat(bytes))
+  const longest = await maker.seal('1'.repeat(bytes))
   expect(longest.length).toBe(maxSealedLength)
   expect(await sealer.open(longest)).toEqual({ content: '1'.repeat(bytes), keyIndex: 0 })
-  const longer = await sealer.seal('1'.repeat(bytes + 1))
+  const longer = await maker.seal('1'.repeat(bytes + 1))
   expect(await sealer.open(longer)).toBe('malformed')
   // The grammar takes linear time, so neither do those that only seem to be tokens stop anybody.
   const [header] = longest.split('.')

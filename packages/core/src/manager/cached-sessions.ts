@@ -7,15 +7,15 @@ import { StepUpError } from '../session/authentication.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import { decodeSealed, encodeSealed } from '../session/sealed-record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import { run } from '../steps.ts'
+import { run, wait, type Steps } from '../steps.ts'
 import { recentEnds } from '../store/recent-ends.ts'
 import { isAtomic } from '../store/store.ts'
-import type { Backend, Kept } from './backend.ts'
+import type { Backend, Kept, Recalled, Surroundings } from './backend.ts'
 import { changesId, mayRenew, type Plan } from './plan.ts'
 import type { SealedCarrier } from './read-sealed.ts'
 import { snapshotCookie } from './snapshot-cookie.ts'
 import type { StoredParts, StoredSessions } from './stored-sessions.ts'
-import type { CookieKind } from './visit.ts'
+import type { CookieKind, Visit } from './visit.ts'
 
 /** What has to be known again at commit. */
 export interface SnapshotTrace {
@@ -59,20 +59,16 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   const carriers = { secure: carrierOf(cookies.secure), loopback: carrierOf(cookies.loopback) }
 
   /** The record of this id in one of the values, if it still counts. */
-  async function unsealed(
-    values: readonly string[],
-    id: SessionId,
-    kind: CookieKind,
-  ): Promise<LiveRecord | null> {
+  function* unsealed(values: readonly string[], id: SessionId, kind: CookieKind): Steps<LiveRecord | null> {
     const at = now()
     for (const value of values) {
-      const opened = await carriers[kind].sealer.open(value)
+      const opened = yield* wait(carriers[kind].sealer.open(value))
       const snapshot = typeof opened === 'string' ? null : decodeSealed(opened.content)
       if (snapshot?.id !== id) continue
       const { boundAt: askedAt, record, until, version } = snapshot
       // What was sealed under a longer span, or by a clock that runs ahead, does not serve for longer.
       const end = Math.min(until, askedAt + cacheFor, deadlineOf(record, lifetime))
-      const data = askedAt <= at && at < end ? await guard.read(record.values) : null
+      const data = askedAt <= at && at < end ? yield* wait(guard.read(record.values)) : null
       if (data !== null && !data.migrated) {
         return { id, version, record: { ...record, values: data.values }, migrated: false }
       }
@@ -81,16 +77,16 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   }
 
   /** The fields that set a snapshot, or that remove the former one when there can be none. */
-  async function fieldsOf(
+  function* fieldsOf(
     live: LiveRecord,
     askedAt: number,
     kind: CookieKind,
     trace: SnapshotTrace,
-  ): Promise<readonly string[]> {
+  ): Steps<readonly string[]> {
     const { cookie, sealer } = carriers[kind]
     const life = { from: now(), until: askedAt + cacheFor }
     if (life.until <= life.from) return removal(kind, trace)
-    const token = await sealer.seal(encodeSealed({ ...live, boundAt: askedAt, until: life.until }))
+    const token = yield* wait(sealer.seal(encodeSealed({ ...live, boundAt: askedAt, until: life.until })))
     return cookie.set(token, life, true, trace.parts).fields ?? removal(kind, trace)
   }
 
@@ -99,8 +95,8 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   }
 
   /** Whether the session has ended since it was loaded, where this process has had a part in ending any. */
-  async function hasEnded({ id }: LiveRecord, trace: SnapshotTrace): Promise<boolean> {
-    return recentEnds() !== trace.ends && (await run(records.follow(id))) === null
+  function* hasEnded({ id }: LiveRecord, trace: SnapshotTrace): Steps<boolean> {
+    return recentEnds() !== trace.ends && (yield* records.follow(id)) === null
   }
 
   /**
@@ -114,9 +110,9 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
   }
 
   /** What becomes of a plan that rests on a snapshot, once the store has been asked; null when the session has gone. */
-  async function reconsider(plan: Plan, state: SessionState): Promise<Errand | null> {
+  function* reconsider(plan: Plan, state: SessionState): Steps<Errand | null> {
     const { change, ended, origin, working } = state
-    const found = await open(parts, (origin ?? ended)!.id)
+    const found = yield* wait(open(parts, (origin ?? ended)!.id))
     const { live } = found
     if (origin === null) return { plan, state: { ...state, ended: live } }
     if (live === null) {
@@ -132,51 +128,52 @@ export function createCachedSessions(stored: StoredSessions, parts: StoredParts)
     return { plan: working.changedKeys().length > 0 ? 'update' : 'nothing', state: there }
   }
 
+  function* recall(header: string, kind: CookieKind, fresh: boolean): Steps<Recalled<SnapshotTrace>> {
+    const credential = yield* wait(stored.identify(header, kind))
+    const { isPresent, parts, values } = carriers[kind].cookie.read(header)
+    const { id } = credential
+    const before = { id, askedAt: now(), isPresent, parts, ends: recentEnds() }
+    const live = id === null || fresh ? null : yield* unsealed(values, id, kind)
+    const trace = { ...before, served: live !== null }
+    if (id === null || live === null) return { ...(yield* wait(stored.find(credential))), trace }
+    return { live, reason: null, id, viaGrace: false, keyIndex: credential.keyIndex, cached: true, trace }
+  }
+
+  function* keep(plan: Plan, visit: Visit<SnapshotTrace>, surroundings: Surroundings): Steps<Kept> {
+    const { oldKey, request, state } = visit
+    const { kind } = surroundings
+    const trace = visit.trace ?? nowhere
+    const before = state.origin
+    const dropped = kind === null ? [] : removal(kind, trace)
+    const end = (id: SessionId): Kept => ({ live: gone(parts, id), setCookies: dropped })
+    const askedAt = now()
+    const looks = plan === 'nothing' || plan === 'touch'
+    if (before !== null && looks && (yield* hasEnded(before, trace))) return end(before.id)
+    // What was reloaded comes from the store.
+    const served = trace.served && request !== null
+    const errand = served && isDoubtful(plan, state) ? yield* reconsider(plan, state) : { plan, state }
+    if (errand === null) return end(before!.id)
+    const moved = changesId(errand.plan)
+    const changed = moved || state.working.changedKeys().length > 0
+    // A token that an older secret signed is renewed at the next look into the store, which knows whether its id holds.
+    const about = { ...visit, ...errand, trace: null, oldKey: oldKey && !served }
+    const kept = yield* wait(stored.keep(errand.plan, about, surroundings))
+    const { live } = kept
+    const also = (fields: readonly string[]): Kept => ({ live, setCookies: [...kept.setCookies, ...fields] })
+    if (kind === null) return kept
+    // The client has an id that has been given up: no snapshot could stand beside it.
+    if (live === null || !(moved || live.id === trace.id)) return state.accessed ? also(dropped) : kept
+    // Where nothing was changed, a cookie that nobody asked for must not keep a response out of caches.
+    const due = !served && state.accessed && request !== null && mayRenew(request)
+    if (!changed && !due) return kept
+    return also(yield* fieldsOf(live, live === before ? trace.askedAt : askedAt, kind, trace))
+  }
+
   return {
     needsCookie: changesId,
-    async recall(header, kind, fresh) {
-      const credential = await stored.identify(header, kind)
-      const { isPresent, parts, values } = carriers[kind].cookie.read(header)
-      const { id } = credential
-      const before = { id, askedAt: now(), isPresent, parts, ends: recentEnds() }
-      const live = id === null || fresh ? null : await unsealed(values, id, kind)
-      const trace = { ...before, served: live !== null }
-      if (id === null || live === null) return { ...(await stored.find(credential)), trace }
-      return { live, reason: null, id, viaGrace: false, keyIndex: credential.keyIndex, cached: true, trace }
-    },
+    recall: (header, kind, fresh) => run(recall(header, kind, fresh)),
     recallForeign: async (foreign) => ({ ...(await stored.recallForeign(foreign)), trace: nowhere }),
-    async keep(plan, visit, surroundings): Promise<Kept> {
-      const { oldKey, request, state } = visit
-      const { kind } = surroundings
-      const trace = visit.trace ?? nowhere
-      const before = state.origin
-      const dropped = kind === null ? [] : removal(kind, trace)
-      const end = (id: SessionId): Kept => ({ live: gone(parts, id), setCookies: dropped })
-      const askedAt = now()
-      const looks = plan === 'nothing' || plan === 'touch'
-      if (before !== null && looks && (await hasEnded(before, trace))) return end(before.id)
-      // What was reloaded comes from the store.
-      const served = trace.served && request !== null
-      const errand = served && isDoubtful(plan, state) ? await reconsider(plan, state) : { plan, state }
-      if (errand === null) return end(before!.id)
-      const moved = changesId(errand.plan)
-      const changed = moved || state.working.changedKeys().length > 0
-      // A token that an older secret signed is renewed at the next look into the store, which knows whether its id holds.
-      const about = { ...visit, ...errand, trace: null, oldKey: oldKey && !served }
-      const kept = await stored.keep(errand.plan, about, surroundings)
-      const { live } = kept
-      const also = (fields: readonly string[]): Kept => ({
-        live,
-        setCookies: [...kept.setCookies, ...fields],
-      })
-      if (kind === null) return kept
-      // The client has an id that has been given up: no snapshot could stand beside it.
-      if (live === null || !(moved || live.id === trace.id)) return state.accessed ? also(dropped) : kept
-      // Where nothing was changed, a cookie that nobody asked for must not keep a response out of caches.
-      const due = !served && state.accessed && request !== null && mayRenew(request)
-      if (!changed && !due) return kept
-      return also(await fieldsOf(live, live === before ? trace.askedAt : askedAt, kind, trace))
-    },
+    keep: (plan, visit, surroundings) => run(keep(plan, visit, surroundings)),
     reload: (live) => stored.reload(live, null),
   }
 }

@@ -3,8 +3,10 @@ import type { SealedLine } from '../backend/revocation-record.ts'
 import { noteLine } from '../backend/revocation-registry.ts'
 import { deadlineOf } from '../session/lifetime.ts'
 import type { ImportedSession, LiveRecord } from '../session/state.ts'
+import { run, wait, type Steps } from '../steps.ts'
 import type { Backend, Kept, Recalled } from './backend.ts'
 import type { CookiePolicy } from './cookie-options.ts'
+import type { Plan } from './plan.ts'
 import { readSealed, type OpenedRecord, type SealedCarrier } from './read-sealed.ts'
 import { createSealedWrites } from './sealed-writes.ts'
 import type { CookieKind, Visit } from './visit.ts'
@@ -27,27 +29,27 @@ export function createSealedSessions(policy: CookiePolicy, carriers: SealedCarri
   const { guard, lifetime, now, onEvent, revocation } = policy
   const writes = createSealedWrites(policy)
 
-  async function recall(header: string, kind: CookieKind): Promise<Recalled<SealedTrace>> {
-    const { opened, presented, reason } = await readSealed(header, carriers[kind])
+  function* recall(header: string, kind: CookieKind): Steps<Recalled<SealedTrace>> {
+    const { opened, presented, reason } = yield* wait(readSealed(header, carriers[kind]))
     const { parts } = presented
     if (opened === null) return { ...nothing, reason, trace: { parts, line: null } }
     const line = writes.lineOf({ ...opened, migrated: false })
     const trace = { parts, line }
-    return { ...nothing, id: opened.id, keyIndex: opened.keyIndex, trace, ...(await judge(opened, line)) }
+    return { ...nothing, id: opened.id, keyIndex: opened.keyIndex, trace, ...(yield* judge(opened, line)) }
   }
 
   /** Whether what the cookie holds still counts. */
-  async function judge(
+  function* judge(
     opened: OpenedRecord,
     line: SealedLine,
-  ): Promise<Pick<Recalled<SealedTrace>, 'live' | 'reason' | 'viaGrace'>> {
+  ): Steps<Pick<Recalled<SealedTrace>, 'live' | 'reason' | 'viaGrace'>> {
     const { record, until } = opened
     // The policy may have become stricter since, but never prolongs what was promised to end.
     const refused = { live: null, viaGrace: false }
     if (Math.min(until, deadlineOf(record, lifetime)) <= now()) return { ...refused, reason: 'expired' }
-    const verdict = await revocation.judge(line)
+    const verdict = yield* wait(revocation.judge(line))
     if (verdict.state === 'refused') return { ...refused, reason: verdict.reason }
-    const data = await guard.read(record.values)
+    const data = yield* wait(guard.read(record.values))
     if (data === null) return { ...refused, reason: 'schema' }
     const { migrated, values } = data
     const { id, version } = opened
@@ -56,25 +58,25 @@ export function createSealedSessions(policy: CookiePolicy, carriers: SealedCarri
   }
 
   /** What a commit does that writes no record: it ends one, or seals one anew. */
-  async function settle(
+  function* settle(
     { oldKey, presented, state, trace }: Visit<SealedTrace>,
     kind: CookieKind | null,
-  ): Promise<Kept> {
+  ): Steps<Kept> {
     const { ended, origin } = state
     const { line, parts } = trace ?? nowhere
-    await endFor(ended, line)
+    yield* endFor(ended, line)
     if (kind === null) return { live: origin, setCookies: [] }
     const carrier = carriers[kind]
     if (origin === null) {
       return { live: null, setCookies: state.destroy && presented ? carrier.cookie.remove(parts) : [] }
     }
     if (!oldKey || state.viaGrace) return { live: origin, setCookies: [] }
-    return writes.seal({ ...origin, boundAt: line?.boundAt ?? 0 }, { carrier, parts })
+    return yield* writes.seal({ ...origin, boundAt: line?.boundAt ?? 0 }, { carrier, parts })
   }
 
-  async function endFor(ended: LiveRecord | null, line: SealedLine | null): Promise<void> {
+  function* endFor(ended: LiveRecord | null, line: SealedLine | null): Steps<void> {
     if (ended === null || line === null) return
-    await revocation.end(line)
+    yield* wait(revocation.end(line))
     onEvent({ type: 'destroyed', id: ended.id })
   }
 
@@ -82,9 +84,28 @@ export function createSealedSessions(policy: CookiePolicy, carriers: SealedCarri
     if (credential !== null) await revocation.noteImport(await importId(library, credential), at)
   }
 
+  function* keep(plan: Plan, visit: Visit<SealedTrace>, kind: CookieKind | null): Steps<Kept> {
+    const { foreign, state, trace } = visit
+    const { line, parts } = trace ?? nowhere
+    const { ended, imported } = state
+    if (foreign !== null && state.destroy) yield* wait(noteImport(foreign, 0))
+    if (plan === 'nothing' || kind === null) return yield* settle(visit, kind)
+    const written = yield* writes.write(plan, state, line, { carrier: carriers[kind], parts })
+    if (written === null) return { live: null, setCookies: [] }
+    const { live } = written
+    yield* endFor(ended, line)
+    if (imported !== null) {
+      // Who planted the cookie, or copied it, must not get in as whoever was signed in there.
+      yield* wait(noteImport(imported, state.change === imported.login ? now() : 0))
+      onEvent({ type: 'imported', library: imported.library, id: live.id, userId: live.record.userId })
+    }
+    visit.trace = { parts, line: writes.lineOf(live) }
+    return written
+  }
+
   return {
     needsCookie: (plan) => plan !== 'nothing',
-    recall,
+    recall: (header, kind) => run(recall(header, kind)),
     async recallForeign({ credential, library }) {
       const taken =
         credential === null ? null : await revocation.importedAt(await importId(library, credential))
@@ -92,24 +113,7 @@ export function createSealedSessions(policy: CookiePolicy, carriers: SealedCarri
       const isOpen = taken === null || now() - taken < policy.rotationGrace
       return { ...nothing, trace: nowhere, reason: isOpen ? null : 'superseded' }
     },
-    async keep(plan, visit, { kind }) {
-      const { foreign, state, trace } = visit
-      const { line, parts } = trace ?? nowhere
-      const { ended, imported } = state
-      if (foreign !== null && state.destroy) await noteImport(foreign, 0)
-      if (plan === 'nothing' || kind === null) return settle(visit, kind)
-      const written = await writes.write(plan, state, line, { carrier: carriers[kind], parts })
-      if (written === null) return { live: null, setCookies: [] }
-      const { live } = written
-      await endFor(ended, line)
-      if (imported !== null) {
-        // Who planted the cookie, or copied it, must not get in as whoever was signed in there.
-        await noteImport(imported, state.change === imported.login ? now() : 0)
-        onEvent({ type: 'imported', library: imported.library, id: live.id, userId: live.record.userId })
-      }
-      visit.trace = { parts, line: writes.lineOf(live) }
-      return written
-    },
+    keep: (plan, visit, { kind }) => run(keep(plan, visit, kind)),
     async reload(live, trace) {
       const line = trace?.line
       if (!line || deadlineOf(live.record, lifetime) <= now()) return null

@@ -7,7 +7,7 @@ import { deadlineOf } from '../session/lifetime.ts'
 import { ownerOf, type SessionRecord } from '../session/record.ts'
 import { encodeSealed } from '../session/sealed-record.ts'
 import type { LiveRecord, SessionState } from '../session/state.ts'
-import { run } from '../steps.ts'
+import { wait, type Steps } from '../steps.ts'
 import type { CookiePolicy } from './cookie-options.ts'
 import { changesId, type Plan } from './plan.ts'
 import type { SealedCarrier } from './read-sealed.ts'
@@ -35,19 +35,19 @@ export interface SealedWrites {
   /** The name of a session to the list of what has ended. */
   lineOf(live: BoundRecord): SealedLine
   /** The same record in new cookies. */
-  seal(live: BoundRecord, destination: Destination): Promise<Written>
+  seal(live: BoundRecord, destination: Destination): Steps<Written>
   /** Carries out a plan. `line` is by what the session was judged; null for one that begins. */
   write(
     plan: Plan,
     state: SessionState,
     line: SealedLine | null,
     destination: Destination,
-  ): Promise<Written | null>
+  ): Steps<Written | null>
 }
 
 /**
- * Every writing seals before it notes anything in the list, so that a session that is too large changes nothing; and
- * notes before its cookies are handed over, so that no cookie is about of which the list does not know.
+ * Every writing seals, or measures, before it notes anything in the list, so that a session that is too large changes
+ * nothing; and notes before its cookies are handed over, so that no cookie is about of which the list does not know.
  */
 export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   const { guard, lifetime, now, onEvent, revocation, rotationGrace, strict } = policy
@@ -60,45 +60,57 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
     return { id, first, turns, handle, owner, boundAt, version, until: limitOf(record) }
   }
 
-  async function seal(live: BoundRecord, { carrier, parts }: Destination): Promise<Written> {
-    const { record } = live
-    const until = limitOf(record)
-    const token = await carrier.sealer.seal(encodeSealed({ ...live, until }))
-    const life = { from: now(), until }
+  const textOf = (live: BoundRecord): string => encodeSealed({ ...live, until: limitOf(live.record) })
+
+  function* seal(live: BoundRecord, destination: Destination): Steps<Written> {
+    const token = yield* wait(destination.carrier.sealer.seal(textOf(live)))
+    return { live, setCookies: yield* fieldsOf(token, live, destination) }
+  }
+
+  /** The fields of a token; rejects with `ERR_SESSION_TOO_LARGE` when it needs more than there is. */
+  function* fieldsOf(
+    token: string,
+    { record }: BoundRecord,
+    { carrier, parts }: Destination,
+  ): Steps<readonly string[]> {
+    const life = { from: now(), until: limitOf(record) }
     const { allowed, fields, needed } = carrier.cookie.set(token, life, record.auth?.remember, parts)
-    if (fields !== null) return { live, setCookies: fields }
-    const { tooLargeError } = await import('./too-large.ts')
+    if (fields !== null) return fields
+    const { tooLargeError } = yield* wait(import('./too-large.ts'))
     throw tooLargeError(record.values, needed, allowed)
   }
 
-  async function begin(state: SessionState, destination: Destination): Promise<Written> {
+  function* begin(state: SessionState, destination: Destination): Steps<Written> {
     const id = (state.nextId ??= newSessionId())
-    const record = await run(rebuild(state, undefined, guard))
-    const written = await sealBound({ id, version: 1, record, migrated: false }, destination)
+    const record = yield* rebuild(state, undefined, guard)
+    const written = yield* sealBound({ id, version: 1, record, migrated: false }, destination)
     onEvent({ type: 'created', id, userId: record.userId })
     announce(state, id, null)
     return written
   }
 
   /** Seals a record that a login may have bound. One that is too large is refused before the list hears of it. */
-  async function sealBound(live: LiveRecord, destination: Destination): Promise<Written> {
+  function* sealBound(live: LiveRecord, destination: Destination): Steps<Written> {
     const { record } = live
     const owner = ownerOf(record)
-    const unbound = await seal({ ...live, boundAt: record.seenAt }, destination)
-    return owner === null ? unbound : seal({ ...live, boundAt: await revocation.bind(owner) }, destination)
+    const unbound = { ...live, boundAt: record.seenAt }
+    if (owner === null) return yield* seal(unbound, destination)
+    const length = destination.carrier.sealer.lengthOf(textOf(unbound))
+    yield* fieldsOf('-'.repeat(length), unbound, destination)
+    return yield* seal({ ...live, boundAt: yield* wait(revocation.bind(owner)) }, destination)
   }
 
-  async function updateOver(
+  function* updateOver(
     from: BoundRecord,
     line: SealedLine,
     state: SessionState,
     destination: Destination,
-  ): Promise<Written | null> {
+  ): Steps<Written | null> {
     const { id } = from
     const keys = state.working.changedKeys()
-    const record = await run(rebuild(state, from.record, guard))
-    const written = await seal({ ...from, version: from.version + 1, record, migrated: false }, destination)
-    const outcome = strict ? await revocation.advance(line) : 'done'
+    const record = yield* rebuild(state, from.record, guard)
+    const written = yield* seal({ ...from, version: from.version + 1, record, migrated: false }, destination)
+    const outcome = strict ? yield* wait(revocation.advance(line)) : 'done'
     // Whoever was first has recorded a visit of its own, and today's form of the data.
     if (outcome === 'stale' && keys.length === 0) return { live: from, setCookies: [] }
     if (outcome === 'stale') throw staleError()
@@ -108,45 +120,45 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   }
 
   /** The id changes and the line goes on: by a rotation, or by a step-up and its like. */
-  async function moveFrom(
+  function* moveFrom(
     from: BoundRecord,
     line: SealedLine,
     state: SessionState,
     destination: Destination,
-  ): Promise<Written | null> {
+  ): Steps<Written | null> {
     const to = (state.nextId ??= newSessionId())
     const graceUntil = state.change === null ? state.now + rotationGrace : 0
-    const rebuilt = await run(rebuild(state, from.record, guard))
-    const sealAs = ({ first, id, turns }: Turn): Promise<Written> => {
+    const rebuilt = yield* rebuild(state, from.record, guard)
+    function* sealAs({ first, id, turns }: Turn): Steps<Written> {
       const previous = graceUntil > 0 ? { id: from.id, until: graceUntil, first, turns } : null
       const record = { ...rebuilt, issuedAt: state.now, previous }
-      return seal({ ...from, id, version: from.version + 1, record, migrated: false }, destination)
+      return yield* seal({ ...from, id, version: from.version + 1, record, migrated: false }, destination)
     }
-    const written = await sealAs({ id: to, first: line.first, turns: line.turns + 1 })
-    const turn = await revocation.move(line, to, graceUntil)
+    const written = yield* sealAs({ id: to, first: line.first, turns: line.turns + 1 })
+    const turn = yield* wait(revocation.move(line, to, graceUntil))
     if (turn === 'stale') throw staleError()
     if (turn === 'gone') return gone(from.id)
     announce(state, turn.id, from.id)
-    return turn.id === to ? written : sealAs(turn)
+    return turn.id === to ? written : yield* sealAs(turn)
   }
 
   /** A login takes the place of what was before. It holds although that has ended meanwhile, but brings nothing over. */
-  async function login(
+  function* login(
     from: BoundRecord,
     line: SealedLine,
     state: SessionState,
     destination: Destination,
-  ): Promise<Written> {
+  ): Steps<Written> {
     const id = (state.nextId ??= newSessionId())
-    const sealOver = async (before: SessionRecord | undefined): Promise<Written> => {
-      const record = { ...(await run(rebuild(state, before, guard))), issuedAt: state.now, previous: null }
-      return sealBound({ id, version: from.version + 1, record, migrated: false }, destination)
+    function* sealOver(before: SessionRecord | undefined): Steps<Written> {
+      const record = { ...(yield* rebuild(state, before, guard)), issuedAt: state.now, previous: null }
+      return yield* sealBound({ id, version: from.version + 1, record, migrated: false }, destination)
     }
-    const written = await sealOver(from.record)
-    const outcome = await revocation.replace(line, lineOf(written.live))
+    const written = yield* sealOver(from.record)
+    const outcome = yield* wait(revocation.replace(line, lineOf(written.live)))
     if (outcome === 'stale') throw staleError()
     announce(state, id, from.id)
-    return outcome === 'gone' ? sealOver(undefined) : written
+    return outcome === 'gone' ? yield* sealOver(undefined) : written
   }
 
   function announce({ change, rotate }: SessionState, id: SessionId, previous: SessionId | null): void {
@@ -162,17 +174,17 @@ export function createSealedWrites(policy: CookiePolicy): SealedWrites {
   return {
     lineOf,
     seal,
-    async write(plan, state, line, destination) {
-      if (state.origin === null || line === null) return begin(state, destination)
+    *write(plan, state, line, destination) {
+      if (state.origin === null || line === null) return yield* begin(state, destination)
       const from = { ...state.origin, boundAt: line.boundAt }
       const asksNothing = !changesId(plan) && state.working.changedKeys().length === 0
       if (state.viaGrace && asksNothing) return { live: from, setCookies: [] }
       // There is no newer record that the changes could be replayed on, and an older cookie must not replace it.
       if (state.viaGrace && plan !== 'login') throw staleError()
-      if (!changesId(plan)) return updateOver(from, line, state, destination)
+      if (!changesId(plan)) return yield* updateOver(from, line, state, destination)
       return state.change?.kind === 'login'
-        ? login(from, line, state, destination)
-        : moveFrom(from, line, state, destination)
+        ? yield* login(from, line, state, destination)
+        : yield* moveFrom(from, line, state, destination)
     },
   }
 }

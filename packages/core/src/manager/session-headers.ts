@@ -24,13 +24,13 @@ export interface SessionHeaders {
   applied(response: Response): Response
 }
 
-/** Each of these overrides `Cache-Control` in some shared cache (RFC 9213). */
+/** Each of these overrides `Cache-Control` in some shared cache (RFC 9213). In lower case, as Node makes of every name. */
 const targetedCacheFields = [
-  'CDN-Cache-Control',
-  'Cloudflare-CDN-Cache-Control',
-  'Vercel-CDN-Cache-Control',
-  'Netlify-CDN-Cache-Control',
-  'Surrogate-Control',
+  'cdn-cache-control',
+  'cloudflare-cdn-cache-control',
+  'vercel-cdn-cache-control',
+  'netlify-cdn-cache-control',
+  'surrogate-control',
 ]
 
 /**
@@ -68,15 +68,15 @@ function headersFor(
   const change = (fields: HeaderFields): void => {
     for (const name of targetedCacheFields) if (fields.get(name) !== null) fields.delete(name)
     if (isPlain) {
-      fields.set('Cache-Control', privateDirectives(fields.get('Cache-Control')))
+      fields.set('cache-control', privateDirectives(fields.get('cache-control')))
     } else {
       // Set-Cookie does not keep a response out of caches (RFC 9111 §7.3).
-      fields.set('Cache-Control', 'no-store')
-      fields.delete('Expires')
+      fields.set('cache-control', 'no-store')
+      fields.delete('expires')
     }
-    for (const setCookie of setCookies) fields.append('Set-Cookie', setCookie)
-    if (clearSiteData !== null) fields.append('Clear-Site-Data', clearSiteData)
-    fields.set('Vary', withCookie(fields.get('Vary')))
+    for (const setCookie of setCookies) fields.append('set-cookie', setCookie)
+    if (clearSiteData !== null) fields.append('clear-site-data', clearSiteData)
+    fields.set('vary', withCookie(fields.get('vary')))
   }
   return {
     isEmpty: false,
@@ -86,7 +86,7 @@ function headersFor(
       const { headers, status } = response
       // 0 is an error's; on @hono/node-server, to ask for `type` or `body` costs more than all of this.
       if (status === 101 || status === 0) return response
-      const hasBody = headers.has('Content-Type') || response.body !== null
+      const hasBody = headers.has('content-type') || response.body !== null
       if (isPlain && hasBody && hasTaken(change, headers)) return response
       const copy = new Response(response.body, response)
       change(copy.headers)
