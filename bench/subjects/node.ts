@@ -4,6 +4,7 @@ import type { Session, SessionManager } from '@coatcheck/core'
 import { largeGoods, smallGoods, type Goods } from '../scenarios.ts'
 import { coatcheckRoutes, coatcheckSessions } from './coatcheck.ts'
 import { limitRoutes, limitSessions, type Head } from './limit.ts'
+import { signByNoble, signByWebCrypto } from './signers.ts'
 import { bareRoutes, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 /** A request with its response. */
@@ -66,6 +67,19 @@ export const nodeSubjects: readonly Subject[] = [
     role: 'limit',
     name: 'limit: HMAC',
     open: () => plainApp(limitRoutes(limitSessions(false), head)),
+  },
+  {
+    ...common,
+    role: 'limit',
+    name: 'limit: HMAC by @noble/hashes',
+    packages: ['@noble/hashes'],
+    open: () => plainApp(limitRoutes(limitSessions(false, signByNoble), head)),
+  },
+  {
+    ...common,
+    role: 'limit',
+    name: 'limit: HMAC by WebCrypto',
+    open: () => plainApp(limitRoutes(limitSessions(false, signByWebCrypto), head)),
   },
   {
     ...common,

@@ -36,12 +36,12 @@ async function limitApp(): Promise<App> {
       return 'new'
     },
     async read(req) {
-      const id = sessions.find(req.headers.cookie)
+      const id = await sessions.find(req.headers.cookie)
       const text = id === null ? null : await redis.get(keyOf(id))
       return text === null ? 'none' : `${(JSON.parse(text) as Goods).views}`
     },
     async write(req) {
-      const id = sessions.find(req.headers.cookie)
+      const id = await sessions.find(req.headers.cookie)
       const text = id === null ? null : await redis.get(keyOf(id))
       if (id === null || text === null) return 'none'
       const goods = JSON.parse(text) as { views: number }
@@ -50,7 +50,7 @@ async function limitApp(): Promise<App> {
       return `${goods.views}`
     },
     async login(req) {
-      const id = sessions.find(req.headers.cookie)
+      const id = await sessions.find(req.headers.cookie)
       const text = id === null ? null : await redis.get(keyOf(id))
       if (id === null || text === null) return 'none'
       const [field] = await Promise.all([created({ ...JSON.parse(text), user: 'ada' }), redis.del(keyOf(id))])
@@ -60,7 +60,7 @@ async function limitApp(): Promise<App> {
   })
 
   async function created(goods: object): Promise<string> {
-    const field = sessions.create('')
+    const field = await sessions.create('')
     await keep(field.slice('sid='.length, 'sid='.length + 43), goods)
     sessions.texts.clear()
     return field

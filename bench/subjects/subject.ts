@@ -60,6 +60,17 @@ export function withText<Result>(
   return typeof text === 'string' ? use(text) : (text.then(use) as Promise<Awaited<Result>>)
 }
 
+/** What is there, or will be. */
+export type Maybe<Value> = Value | Promise<Value>
+
+/** As `withText`, for anything. */
+export function after<Value, Result>(
+  value: Maybe<Value>,
+  use: (value: Value) => Maybe<Result>,
+): Maybe<Result> {
+  return value instanceof Promise ? value.then(use) : use(value)
+}
+
 /** The routes of a floor: the answers, and no session. */
 export const bareRoutes: Routes<unknown> = {
   fill: () => 'new',
