@@ -27,7 +27,7 @@ export const quickPlan = {
   pace: { warmUp: 100, round: 40, makingCookies: 1500 },
   first: { warmUp: 1500, round: 40, makingCookies: 1500 },
   alone: 60,
-  wire: { rounds: 2, round: 500, warmUp: 300 },
+  wire: { rounds: 2, round: 500, warmUp: 1000 },
   sessionsInMemory: [100_000],
 } as const
 
@@ -38,6 +38,6 @@ export const fullPlan = {
   pace: { warmUp: 150, round: 100, makingCookies: 4000 },
   first: { warmUp: 2500, round: 100, makingCookies: 4000 },
   alone: 150,
-  wire: { rounds: 3, round: 700, warmUp: 300 },
+  wire: { rounds: 3, round: 700, warmUp: 1500 },
   sessionsInMemory: [100_000, 1_000_000],
 } as const

@@ -17,11 +17,7 @@ const remedies: readonly [sign: RegExp, remedy: string][] = [
  * The answer, but not later than in `timeout` ms. A failure tells what failed, and what to do where that is known.
  * Drivers put the command into their errors, and with it the session's data; those are not passed on.
  */
-export async function answerOf(
-  call: () => Promise<unknown>,
-  what: string,
-  timeout: number,
-): Promise<unknown> {
+export function answerOf(call: () => Promise<unknown>, what: string, timeout: number): Promise<unknown> {
   const answer = call().catch((error: unknown) => refuse(what, error))
   return within(timeout, `Redis did not answer within ${timeout} ms (${what}).`, answer)
 }

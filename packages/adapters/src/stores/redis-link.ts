@@ -50,31 +50,34 @@ export function redisLink(commands: RedisCommands, options: RedisOptions): Redis
   return {
     prefix,
     now,
-    async read(id) {
-      const answer = await answerOf(() => commands.hmget(prefix + id, fields), 'read', timeout)
-      return parseRecord(answer, id)
+    read(id) {
+      const answer = answerOf(() => commands.hmget(prefix + id, fields), 'read', timeout)
+      return answer.then((values) => parseRecord(values, id))
     },
-    async run<Answer>(name: keyof RedisScripts, keys: readonly string[], args: readonly string[]) {
+    run<Answer>(name: keyof RedisScripts, keys: readonly string[], args: readonly string[]) {
       const call = (): Promise<unknown> => runScript(commands, scripts[name], keys, args)
-      return (await answerOf(call, name, timeout)) as Answer
+      return answerOf(call, name, timeout) as Promise<Answer>
     },
     ask: (what, call) => answerOf(call, what, timeout),
   }
 }
 
 /** A server that was restarted or told to forget knows no scripts; it is sent the text, and knows it from then on. */
-async function runScript(
+function runScript(
   commands: RedisCommands,
   script: RedisScript,
   keys: readonly string[],
   args: readonly string[],
 ): Promise<unknown> {
-  try {
-    return await commands.evalsha(await script.sha(), keys, args)
-  } catch (error) {
+  const { digest } = script
+  const known =
+    digest === null
+      ? script.makeDigest().then((sha) => commands.evalsha(sha, keys, args))
+      : commands.evalsha(digest, keys, args)
+  return known.catch((error: unknown) => {
     if (!isUnknownScript(error)) throw error
     return commands.eval(script.text, keys, args)
-  }
+  })
 }
 
 /** The key of a user's index. It cannot be that of a session: ids have no colon. */

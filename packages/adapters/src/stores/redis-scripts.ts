@@ -1,7 +1,9 @@
 /** A Lua script with its digest, by which a server that has seen it knows it. */
 export interface RedisScript {
   readonly text: string
-  sha(): Promise<string>
+  /** Null until it has been made. */
+  readonly digest: string | null
+  makeDigest(): Promise<string>
 }
 
 /** The scripts of the Redis stores. */
@@ -111,13 +113,13 @@ export function redisScripts(): RedisScripts {
 
 /** The digest is computed at the first use; what is kept is no promise, which Workers tie to one request. */
 function scriptOf(text: string): RedisScript {
-  let sha = ''
+  let digest: string | null = null
   return {
     text,
-    async sha() {
-      if (sha === '') sha = await sha1(text)
-      return sha
+    get digest() {
+      return digest
     },
+    makeDigest: async () => (digest = await sha1(text)),
   }
 }
 
