@@ -8,6 +8,8 @@ export interface Plan {
   readonly pace: Pace
   /** As `pace`, before anything is measured: no scenario is to pay for what a process compiles once. */
   readonly first: Pace
+  /** For a million visitors. */
+  readonly crowd: Pace
   /** Requests one at a time, in each round. */
   readonly alone: number
   readonly wire: { readonly rounds: number; readonly round: number; readonly warmUp: number }
@@ -26,6 +28,7 @@ export const quickPlan = {
   rounds: 3,
   pace: { warmUp: 100, round: 40, makingCookies: 1500 },
   first: { warmUp: 1500, round: 40, makingCookies: 1500 },
+  crowd: { warmUp: 100, round: 500, makingCookies: 5000 },
   alone: 60,
   wire: { rounds: 2, round: 500, warmUp: 1000 },
   sessionsInMemory: [100_000],
@@ -37,6 +40,7 @@ export const fullPlan = {
   rounds: 7,
   pace: { warmUp: 150, round: 100, makingCookies: 4000 },
   first: { warmUp: 2500, round: 100, makingCookies: 4000 },
+  crowd: { warmUp: 150, round: 2000, makingCookies: 240_000 },
   alone: 150,
   wire: { rounds: 3, round: 700, warmUp: 1500 },
   sessionsInMemory: [100_000, 1_000_000],

@@ -21,6 +21,7 @@ export function writeReport(results: Results = readResults()): void {
     whereAndWhen(results),
     targetSection(results),
     ...inProcessSections(results),
+    ...visitorsSections(results),
     ...wireSections(results),
     ...otherSections(results),
   ]
@@ -48,6 +49,15 @@ function inProcessSections(results: Results): string[] {
     return [`### ${name}`, plot, added, alone]
   })
   return ['## In process', ...hosts]
+}
+
+function visitorsSections({ visitors }: Results): string[] {
+  if (visitors === undefined) return []
+  const hosts = [...new Set(visitors.rows.map(({ host }) => host))].map(
+    (host) =>
+      `On ${hostNames[host]}:\n\n${tables.visitorsTable(visitors.rows.filter((row) => row.host === host))}`,
+  )
+  return [`## A million visitors\n\n${hosts.join('\n\n')}`]
 }
 
 function wireSections(results: Results): string[] {

@@ -18,6 +18,9 @@ export interface InProcessRow extends SubjectName {
   readonly visitors: number
 }
 
+/** One subject when every request is of another visitor, in process. */
+export type VisitorsRow = Omit<InProcessRow, 'p50' | 'p99'>
+
 /** One subject in one scenario, over sockets. Times in microseconds. */
 export interface WireRow extends SubjectName {
   readonly scenario: string
@@ -71,6 +74,7 @@ export interface Circumstances {
 /** The parts, each with its rows. */
 export interface PartRows {
   readonly 'in-process': readonly InProcessRow[]
+  readonly visitors: readonly VisitorsRow[]
   readonly wire: readonly WireRow[]
   readonly redis: { readonly load: readonly WireRow[]; readonly commands: readonly RedisRow[] }
   readonly memory: readonly MemoryRow[]

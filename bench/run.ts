@@ -21,6 +21,7 @@ import {
 } from './results.ts'
 import { createShuffle } from './statistics.ts'
 import { localSubjects, redisSubjects } from './subjects/index.ts'
+import { measureVisitors } from './visitors.ts'
 import { measureWire } from './wire.ts'
 import { measureWorkerd } from './workerd.ts'
 
@@ -29,6 +30,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 
 const measures: { readonly [Name in Part]: (plan: Plan) => Promise<PartRows[Name]> } = {
   'in-process': measureInProcess,
+  visitors: measureVisitors,
   wire: measureWire,
   redis: measureRedis,
   memory: measureMemory,
@@ -75,6 +77,7 @@ process.exit()
 
 function show(results: Results): void {
   for (const row of results['in-process']?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
+  for (const row of results.visitors?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
   for (const row of results.wire?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
   for (const row of results.redis?.rows.load ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
   for (const row of results.workerd?.rows ?? []) print(row.host, row.scenario, row.name, row.wall, 'µs')

@@ -28,8 +28,9 @@ export const largeGoods: Goods = {
  * Where the cookie of each request comes from. `warm`: 512 sessions in turn. `cold`: up to 100,000 in turn, so
  * that no request finds its session in a cache. `once`: a session that is used up by the request. `forged`: a
  * changed cookie. `large`: sessions of 2 kB. `none`: only cookies of others.
+ * `crowd`: up to a million in turn.
  */
-export type CookieSource = 'none' | 'warm' | 'cold' | 'once' | 'forged' | 'large'
+export type CookieSource = 'none' | 'warm' | 'cold' | 'once' | 'forged' | 'large' | 'crowd'
 
 /** A kind of request. */
 export interface Scenario {
@@ -62,8 +63,18 @@ export const scenarios: readonly Scenario[] = [
 
 /** How many sessions take turns. Cookies that hold the session meet no store and no cache: 64 of them do. */
 export function visitorsOf(source: CookieSource, keeps: 'memory' | 'redis' | 'cookie' | 'nothing'): number {
+  if (source === 'crowd') return 1_000_000
   if (source === 'cold') return 100_000
   return keeps === 'cookie' || source === 'large' ? 64 : 512
+}
+
+/** One that takes minutes to prepare, and is a part of its own. */
+export const crowd: Scenario = {
+  name: 'read, a million visitors',
+  cookies: 'crowd',
+  path: always('/read'),
+  answer: digits,
+  onWire: 'never',
 }
 
 /** What a browser sends beside the session's cookie, on either side of it. */
@@ -74,7 +85,7 @@ export function cookieHeader(session: string | null): string {
 
 /** The scenario of this name. */
 export function scenarioOf(name: string): Scenario {
-  const found = scenarios.find((scenario) => scenario.name === name)
+  const found = [...scenarios, crowd].find((scenario) => scenario.name === name)
   if (found === undefined) throw new Error(`There is no scenario '${name}'.`)
   return found
 }

@@ -72,8 +72,8 @@ async function poolOf(source: CookieSource, milliseconds: number): Promise<strin
   const known = pools.get(source)
   if (known !== undefined) return known
   const count = source === 'once' ? inFlight : visitorsOf(source, subject!.keeps)
-  // Only the cold ones are so many that time has to end it.
-  const limit = source === 'cold' ? milliseconds : Infinity
+  // Only these are so many that time has to end it.
+  const limit = source === 'cold' || source === 'crowd' ? milliseconds : Infinity
   const made = await cookiesFrom(source, lanes, { count, milliseconds: limit })
   pools.set(source, made)
   return made

@@ -1,5 +1,13 @@
 // Results as tables of Markdown.
-import type { InProcessRow, MemoryRow, PartRows, RedisRow, WireRow, WorkerdRow } from './results.ts'
+import type {
+  InProcessRow,
+  MemoryRow,
+  PartRows,
+  RedisRow,
+  VisitorsRow,
+  WireRow,
+  WorkerdRow,
+} from './results.ts'
 import { differences, quantile, spreadOf, type Spread } from './statistics.ts'
 import { addedOf, isMet, type Target } from './targets.ts'
 
@@ -33,6 +41,16 @@ export function inProcessTable(rows: readonly InProcessRow[]): string {
       ? `_${short(quantile(row.cpu, 0.5))}_`
       : withSpread(spreadOf(addedOf(rows, row) ?? [])),
   )
+}
+
+/** As `inProcessTable`, when every request is of another visitor. */
+export function visitorsTable(rows: readonly VisitorsRow[]): string {
+  const lines = rows.map((row) => {
+    const added = addedOf(rows, row) ?? []
+    const cpu = row.role === 'floor' ? `_${short(quantile(row.cpu, 0.5))}_` : withSpread(spreadOf(added))
+    return [named(row), row.visitors.toLocaleString('en'), cpu]
+  })
+  return table(['subject', 'visitors', 'added µs'], lines)
 }
 
 /** How long a request takes that is alone. */

@@ -1,5 +1,5 @@
 // What has to hold, as ratios within one run.
-import type { InProcessRow, MemoryRow, RedisRow, Results, WireRow } from './results.ts'
+import type { MemoryRow, RedisRow, Results, VisitorsRow, WireRow } from './results.ts'
 import { differences, quantile, ratioOf, spreadOf, type Spread } from './statistics.ts'
 import { hostNames, type Host } from './subjects/subject.ts'
 
@@ -15,7 +15,7 @@ export interface Target {
   readonly unit: '×' | 'µs' | 'ms' | 'commands'
 }
 
-type Row = InProcessRow | WireRow
+type Row = VisitorsRow | WireRow
 
 /** What a subject takes beyond the bare host in the same round; null where it was not measured. */
 export function addedOf(rows: readonly Row[], row: Row): number[] | null {
