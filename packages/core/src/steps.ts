@@ -15,6 +15,11 @@ export function* wait<Value>(value: Maybe<Value>): Steps<Value> {
   return isPending(value) ? ((yield value) as Value) : value
 }
 
+/** As `wait`, for what a call gives; and what the call throws at once is a failure of the work as well. */
+export function* waitFor<Value>(call: () => Maybe<Value>): Steps<Value> {
+  return yield* wait(call())
+}
+
 /** Goes on with a value: at once when it is there. */
 export function andThen<Value, Result>(
   value: Maybe<Value>,

@@ -1,5 +1,6 @@
 import { randomText } from '../crypto/bytes.ts'
 import type { SessionId } from '../crypto/token.ts'
+import { orNull, run, waitFor } from '../steps.ts'
 import type { StoredRecord } from '../store/store.ts'
 import { derivedId } from './derived-id.ts'
 import type { GuardedStore } from './guarded-store.ts'
@@ -66,7 +67,7 @@ export function createLedgers(store: GuardedStore, keepFor: number, now: () => n
       return await store.compareAndSet(id, record, version)
     } catch (error) {
       // It may have been done before the failure. The client would be left with a cookie that is out of date.
-      const found = await (async () => store.get(id))().catch(() => null)
+      const found = await run(orNull(waitFor(() => store.get(id))))
       if (found?.payload === record.payload) return true
       throw error
     }

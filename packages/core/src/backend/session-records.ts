@@ -13,7 +13,7 @@ import {
 } from '../session/record.ts'
 import type { DataGuard } from '../session/schema.ts'
 import type { LiveRecord } from '../session/state.ts'
-import { andThen, orNull, wait, type Maybe, type Steps } from '../steps.ts'
+import { andThen, orNull, wait, waitFor, type Maybe, type Steps } from '../steps.ts'
 import type { StoredRecord } from '../store/store.ts'
 import type { GuardedStore } from './guarded-store.ts'
 
@@ -111,7 +111,7 @@ export function createSessionRecords(
         return (yield* wait(store.compareAndSet(id, stone, version))) ? tombstone : yield* wait(find(id))
       } catch (error) {
         // The write may have been done before the failure; then the old id is given up all the same.
-        const found = yield* orNull(wait(find(id)))
+        const found = yield* orNull(waitFor(() => find(id)))
         if (found !== null && isMoved(found) && found.successor === tombstone.successor) return found
         throw error
       }
