@@ -1,5 +1,6 @@
 import { CompactEncrypt, GeneralEncrypt } from 'jose'
 import { describe, expect, test, vi } from 'vitest'
+import { decryptionsIn } from '../../../../test/support/decryptions.ts'
 import { contentKeyOf, kidOf, rightHeader, sealByHand } from '../../../../test/support/seal-twin.ts'
 import { fromBase64url, randomText, toBase64url, utf8 } from './bytes.ts'
 import { createKeyring } from './keyring.ts'
@@ -41,17 +42,6 @@ async function refusals(tokens: readonly string[]): Promise<{ malformed: number;
     }
   }
   return count
-}
-
-/** How often something was decrypted meanwhile. */
-async function decryptionsIn(work: () => Promise<unknown>): Promise<number> {
-  const decrypt = vi.spyOn(crypto.subtle, 'decrypt')
-  try {
-    await work()
-    return decrypt.mock.calls.length
-  } finally {
-    decrypt.mockRestore()
-  }
 }
 
 /** The token with bytes of one of its segments changed. */

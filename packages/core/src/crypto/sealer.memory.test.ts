@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { decryptionsIn } from '../../../../test/support/decryptions.ts'
 import { keyringOf } from '../manager/key-provider.ts'
 import { createKeyring } from './keyring.ts'
 import { mostKept } from './recently-used.ts'
@@ -16,15 +17,16 @@ const maker = createSealer(ring, context)
 
 const make = (): Sealer => createSealer(ring, context)
 
-/** How often something was decrypted meanwhile. */
-async function decryptionsIn(work: () => unknown): Promise<number> {
-  const decrypt = vi.spyOn(crypto.subtle, 'decrypt')
-  try {
-    await work()
-    return decrypt.mock.calls.length
-  } finally {
-    decrypt.mockRestore()
-  }
+/** A sealer whose secrets a vault keeps, and one way to have it ask for the next. */
+function refreshed(...answers: Secrets[]) {
+  let time = noon
+  const source = keyringOf(
+    () => answers.shift()!,
+    () => time,
+    () => {},
+  )
+  const refresh = (): void => void (time += 3_600_000)
+  return { refresh, sealer: createSealer(source, context) }
 }
 
 describe('a token that was opened', () => {
@@ -66,20 +68,13 @@ describe('a token that was opened', () => {
   })
 
   test('ASVS-13.3.4 opens no more when its secret has gone, and anew when that comes back', async () => {
-    const answers: Secrets[] = [[newest, older], [older], [older, newest]]
-    let time = noon
-    const source = keyringOf(
-      () => answers.shift()!,
-      () => time,
-      () => {},
-    )
-    const sealer = createSealer(source, context)
+    const { refresh, sealer } = refreshed([newest, older], [older], [older, newest])
     const token = await maker.seal(content)
     await sealer.open(token)
     expect(sealer.open(token)).toEqual({ content, keyIndex: 0 })
-    time += 3_600_000
+    refresh()
     expect(await decryptionsIn(async () => expect(await sealer.open(token)).toBe('forged'))).toBe(0)
-    time += 3_600_000
+    refresh()
     // By the index that the secret has now, and by a key that has forgotten everything.
     const again = async () => expect(await sealer.open(token)).toEqual({ content, keyIndex: 1 })
     expect(await decryptionsIn(again)).toBe(1)
@@ -123,17 +118,10 @@ describe('a token that was opened', () => {
 })
 
 test('a token of a secret that nobody has opens as soon as somebody has it', async () => {
-  const answers: Secrets[] = [[older], [newest, older]]
-  let time = noon
-  const source = keyringOf(
-    () => answers.shift()!,
-    () => time,
-    () => {},
-  )
-  const sealer = createSealer(source, context)
+  const { refresh, sealer } = refreshed([older], [newest, older])
   const token = await maker.seal(content)
   for (let times = 0; times < 2; times++) expect(await sealer.open(token)).toBe('forged')
-  time += 3_600_000
+  refresh()
   expect(await sealer.open(token)).toEqual({ content, keyIndex: 0 })
 })
 
