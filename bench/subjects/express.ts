@@ -7,7 +7,7 @@ import expressSession from 'express-session'
 import { largeGoods, smallGoods, type Goods } from '../scenarios.ts'
 import { coatcheckRoutes, coatcheckSessions } from './coatcheck.ts'
 import { limitRoutes, limitSessions, type Head } from './limit.ts'
-import { bareRoutes, secret, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
+import { after, bareRoutes, secret, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 /** `req.session` of express-session and what is like it. */
 interface PlainSession {
@@ -30,7 +30,7 @@ export function expressApp(routes: Routes<Request>, ...middleware: unknown[]): A
   const app = express()
   for (const each of middleware) app.use(each as RequestHandler)
   const answer = (route: (req: Request) => Text) => (req: Request, res: Response) => {
-    const sent = withText(route(req), (text) => void res.type('text').send(text))
+    const sent = after(route(req), (text) => void res.type('text').send(text))
     return sent
   }
   app.get('/none', (_req, res) => void res.type('text').send('none'))

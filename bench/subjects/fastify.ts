@@ -2,7 +2,7 @@ import cookie from '@fastify/cookie'
 import session from '@fastify/session'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { largeGoods, smallGoods } from '../scenarios.ts'
-import { bareRoutes, secret, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
+import { after, bareRoutes, secret, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 /** An application of Fastify. @param prepare Registers what comes before the routes. */
 export async function fastifyApp(
@@ -14,7 +14,7 @@ export async function fastifyApp(
   const answer =
     (route: (request: FastifyRequest) => Text) =>
     (request: FastifyRequest, reply: { type(type: string): { send(text: string): unknown } }) =>
-      withText(route(request), (text) => reply.type('text/plain').send(text))
+      after(route(request), (text) => reply.type('text/plain').send(text))
   app.register(async (inner) => {
     inner.get(
       '/none',

@@ -3,7 +3,7 @@ import type { Session, SessionManager } from '@coatcheck/core'
 import { largeGoods, smallGoods, type Goods } from '../scenarios.ts'
 import { coatcheckRoutes, coatcheckSessions } from './coatcheck.ts'
 import { limitRoutes, limitSessions, type Head } from './limit.ts'
-import { bareRoutes, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
+import { after, bareRoutes, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 /** The route of a URL, by what follows its host. */
 function textFor<Context>(routes: Routes<Context>, url: string, context: Context): Text {
@@ -28,7 +28,7 @@ const plain = { 'content-type': 'text/plain' }
 function bareApp(): App {
   return {
     fetch: (request) =>
-      withText(textFor(bareRoutes, request.url, request), (text) => new Response(text, { headers: plain })),
+      after(textFor(bareRoutes, request.url, request), (text) => new Response(text, { headers: plain })),
   }
 }
 
@@ -48,7 +48,7 @@ function limitApp(cached: boolean): App {
   return {
     fetch(request) {
       const visit: LimitVisit = { request, setCookie: null }
-      return withText(textFor(routes, request.url, visit), (text) => {
+      return after(textFor(routes, request.url, visit), (text) => {
         const { setCookie } = visit
         return new Response(text, {
           headers: setCookie === null ? plain : { ...plain, 'set-cookie': setCookie },
@@ -61,7 +61,7 @@ function limitApp(cached: boolean): App {
 const coatcheck = coatcheckRoutes<Session<Goods>>((session) => session)
 
 function respond(request: Request, session: Session<Goods>): Response | Promise<Response> {
-  return withText(textFor(coatcheck, request.url, session), (text) => new Response(text, { headers: plain }))
+  return after(textFor(coatcheck, request.url, session), (text) => new Response(text, { headers: plain }))
 }
 
 function handleApp(sessions: SessionManager<Goods>): App {

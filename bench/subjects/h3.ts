@@ -1,12 +1,11 @@
 import { H3, useSession, type H3Event } from 'h3'
 import { toNodeHandler } from 'h3/node'
 import { largeGoods, smallGoods, type Goods } from '../scenarios.ts'
-import { bareRoutes, secret, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
+import { after, bareRoutes, secret, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 function h3App(routes: Routes<H3Event>): App {
   const app = new H3()
-  const answer = (route: (event: H3Event) => Text) => (event: H3Event) =>
-    withText(route(event), (text) => text)
+  const answer = (route: (event: H3Event) => Text) => (event: H3Event) => after(route(event), (text) => text)
   app.get('/none', () => 'none')
   app.get(
     '/new',

@@ -1,12 +1,12 @@
 import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { largeGoods, smallGoods } from '../scenarios.ts'
-import { withText, type App, type Routes, type Text } from './subject.ts'
+import { after, type App, type Routes, type Text } from './subject.ts'
 
 /** An application of Hono. */
 export function honoApp(routes: Routes<Context>, ...middleware: MiddlewareHandler[]): App {
   const app = new Hono()
   for (const each of middleware) app.use(each)
-  const answer = (route: (c: Context) => Text) => (c: Context) => withText(route(c), (text) => c.text(text))
+  const answer = (route: (c: Context) => Text) => (c: Context) => after(route(c), (text) => c.text(text))
   app.get('/none', (c) => c.text('none'))
   app.get(
     '/new',

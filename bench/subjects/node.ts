@@ -5,7 +5,7 @@ import { largeGoods, smallGoods, type Goods } from '../scenarios.ts'
 import { coatcheckRoutes, coatcheckSessions } from './coatcheck.ts'
 import { limitRoutes, limitSessions, type Head } from './limit.ts'
 import { signByNoble, signByWebCrypto } from './signers.ts'
-import { bareRoutes, withText, type App, type Routes, type Subject, type Text } from './subject.ts'
+import { after, bareRoutes, type App, type Routes, type Subject, type Text } from './subject.ts'
 
 /** A request with its response. */
 interface Exchange {
@@ -38,7 +38,7 @@ function send(res: ServerResponse, text: string): void {
 function plainApp(routes: Routes<Exchange>): App {
   return {
     listener(req, res) {
-      void withText(textFor(routes, req.url ?? '', { req, res }), (text) => send(res, text))
+      void after(textFor(routes, req.url ?? '', { req, res }), (text) => send(res, text))
     },
   }
 }
@@ -52,7 +52,7 @@ function coatcheckApp(sessions: SessionManager<Goods>): App {
   const routes = coatcheckRoutes<Session<Goods>>((session) => session)
   return {
     listener: withSession(sessions, (req: IncomingMessage, res: ServerResponse, session) =>
-      withText(textFor(routes, req.url ?? '', session), (text) => send(res, text)),
+      after(textFor(routes, req.url ?? '', session), (text) => send(res, text)),
     ),
   }
 }

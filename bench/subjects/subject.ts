@@ -38,7 +38,7 @@ export interface Subject {
 }
 
 /** The body of an answer. Synchronous where the library is: a promise too many would be counted as its cost. */
-export type Text = string | Promise<string>
+export type Text = Maybe<string>
 
 /** What a handler does with the session; each host makes its routes of these. */
 export interface Routes<Context> {
@@ -52,18 +52,10 @@ export interface Routes<Context> {
   login(context: Context): Text
 }
 
-/** Hands a text on, at once if it is there. */
-export function withText<Result>(
-  text: Text,
-  use: (text: string) => Result,
-): Result | Promise<Awaited<Result>> {
-  return typeof text === 'string' ? use(text) : (text.then(use) as Promise<Awaited<Result>>)
-}
-
 /** What is there, or will be. */
 export type Maybe<Value> = Value | Promise<Value>
 
-/** As `withText`, for anything. */
+/** Goes on with what is there, at once, or with what will be. */
 export function after<Value, Result>(
   value: Maybe<Value>,
   use: (value: Value) => Maybe<Result>,
