@@ -9,8 +9,8 @@ export function using<Value, Result>(
   return value instanceof Promise ? value.then(use) : use(value)
 }
 
-/** Does something at once. What it throws comes as a rejection, as it does from what takes its time. */
-export function attempt<Result>(work: () => Result): Maybe<Result> {
+/** Does something, or begins it, at once. What it throws comes as a rejection, as it does from what takes its time. */
+export function attempt<Result>(work: () => Result): Result | Promise<Awaited<Result>> {
   try {
     return work()
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Cookie } from './cookie.ts'
+import { attempt } from './maybe.ts'
 
 /** Called when the work is done; with the error, if it failed. */
 export type SessionCallback = (error?: unknown) => void
@@ -110,7 +111,7 @@ function settle<Self extends Session>(
 ): Self | Promise<void> {
   const actions = session.req[actionsOf] ?? storeActions
   let told = typeof callback === 'function'
-  const work = begin(() => actions[action](session, () => told))
+  const work = attempt(() => actions[action](session, () => told))
   if (typeof callback !== 'function') {
     // Nobody has to look at the promise.
     work.catch(() => {})
@@ -122,15 +123,6 @@ function settle<Self extends Session>(
     (error: unknown) => process.nextTick(callback, error),
   )
   return session
-}
-
-/** Begins at once. What an action throws is a failure of the work as well. */
-function begin(work: () => Promise<void>): Promise<void> {
-  try {
-    return work()
-  } catch (error) {
-    return Promise.reject(error)
-  }
 }
 
 /** For a session that a store has made by itself: what express-session does. */

@@ -34,6 +34,10 @@ test('tasks of one key come in order, whether those before succeed, reject or th
     { status: 'fulfilled', value: 3 },
   ])
   expect(begun).toEqual([0, 1, 2, 3])
+  const throwing = inTurn('a key of its own', () => {
+    throw failure
+  })
+  await expect(throwing).rejects.toBe(failure)
 })
 
 test('a task that takes too long fails, the next has its turn, and no timer is left', async () => {

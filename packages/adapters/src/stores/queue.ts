@@ -6,21 +6,13 @@ export function createQueue(): Queue {
   const last = new Map<string, Promise<unknown>>()
   return (key, task) => {
     const former = last.get(key)
-    // Nobody to wait for is the rule: then it begins at once.
-    const turn = former === undefined ? begin(task) : former.then(task, task)
+    // Nobody to wait for is the rule: then it begins at once. What it throws is a failure of the turn all the same.
+    const turn = former === undefined ? (async () => task())() : former.then(task, task)
     last.set(key, turn)
     const leave = (): void => {
       if (last.get(key) === turn) last.delete(key)
     }
     turn.then(leave, leave)
     return turn
-  }
-}
-
-function begin<Result>(task: () => Promise<Result>): Promise<Result> {
-  try {
-    return task()
-  } catch (error) {
-    return Promise.reject(error)
   }
 }
