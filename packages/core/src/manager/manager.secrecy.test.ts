@@ -58,7 +58,7 @@ describe('ASVS-3.3.4 ASVS-16.2.5 no token, proof or secret', () => {
     session.login('ann')
     const headers = await room.sessions.commit(session)
     expect(JSON.stringify(room.sessions)).toBe('{"now":{}}')
-    expect(JSON.stringify(headers)).toBe('{"isEmpty":false,"isPersonal":true}')
+    expect(JSON.stringify(headers)).toBe('{"isEmpty":false}')
   })
 })
 

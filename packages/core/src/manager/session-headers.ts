@@ -12,8 +12,6 @@ export interface NodeResponse {
 export interface SessionHeaders {
   /** Whether the response may go out as it is. */
   readonly isEmpty: boolean
-  /** Whether the response gets what is for this client alone, and so must not be one that others get too. */
-  readonly isPersonal: boolean
   /** Changes the head of a response that has not been sent. */
   applyTo(target: HeaderFields | NodeResponse): void
   /**
@@ -54,7 +52,6 @@ const dependent = headersFor([], null, true)
 /** For all responses that go out as they are. */
 const untouched: SessionHeaders = {
   isEmpty: true,
-  isPersonal: false,
   applyTo() {},
   applied: (response) => response,
 }
@@ -80,7 +77,6 @@ function headersFor(
   }
   return {
     isEmpty: false,
-    isPersonal: !isPlain,
     applyTo: (target) => change('getHeader' in target ? new NodeFields(target) : target),
     applied(response) {
       const { headers, status } = response
