@@ -1,7 +1,7 @@
 import { andThen, type Maybe } from '../steps.ts'
 import type { Key, Keyring } from './keyring.ts'
-import { Recent } from './recent.ts'
-import { formatToken, idOf, type SessionId, type SessionToken, type UnverifiedToken } from './token.ts'
+import { formatToken, type SessionId, type SessionToken, type UnverifiedToken } from './token.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
 
 /** A token that has been verified. */
 export interface VerifiedToken {
@@ -20,37 +20,32 @@ export interface TokenSigner {
   recall(value: string): Maybe<VerifiedToken | null>
 }
 
-/** So many tokens are remembered, and twice as many at most. To verify one again costs microseconds. */
-const mostKnown = 5000
-
 /** A signer for the cookie of this name. */
 export function createTokenSigner(keyring: Keyring, cookieName: string): TokenSigner {
-  const known = new Recent<{ readonly id: SessionId; readonly key: Key }>(mostKnown)
+  const known = new VerifiedTokens()
   // NUL stands in no cookie name and in no id, so no two pairs make the same message.
   const messageOf = (id: SessionId): string => `${cookieName}\0${id}`
-  const remembered = (token: SessionToken, key: Key): SessionToken => {
-    known.set(token, { id: idOf(token), key })
-    return token
-  }
   return {
     issue(id) {
       let maker: Key | null = null
       const learn = (key: Key): void => void (maker = key)
-      return andThen(keyring.sign('session-token', messageOf(id), learn), (proof) =>
-        remembered(formatToken(id, proof), maker!),
-      )
+      return andThen(keyring.sign('session-token', messageOf(id), learn), (proof) => {
+        const token = formatToken(id, proof)
+        known.keep(token, maker!)
+        return token
+      })
     },
     verify({ id, proof }) {
-      const remember = (key: Key): void => void remembered(formatToken(id, proof), key)
-      return keyring.verify('session-token', messageOf(id), proof, remember)
+      const learn = (maker: Key): void => known.keep(formatToken(id, proof), maker)
+      return keyring.verify('session-token', messageOf(id), proof, learn)
     },
     recall(value) {
-      const found = known.get(value)
+      const found = known.find(value)
       if (found === undefined) return null
-      return andThen(keyring.judge(found.key), (keyIndex) => {
+      return andThen(keyring.judge(found.maker), (keyIndex) => {
         if (keyIndex >= 0) return { id: found.id, keyIndex }
         // It goes with its secret.
-        known.delete(value)
+        known.forget(found)
         return null
       })
     },

@@ -1,0 +1,53 @@
+import type { Key } from './keyring.ts'
+import { detached } from './recent.ts'
+import { idOf, type SessionId, type SessionToken } from './token.ts'
+
+/** A token that is genuine, and the key that made it. */
+export interface MadeToken {
+  readonly token: SessionToken
+  readonly id: SessionId
+  readonly maker: Key
+}
+
+/** So many tokens are remembered at most: a power of two. To verify one again costs microseconds. */
+export const mostTokens = 16_384
+
+/**
+ * The tokens that were issued or verified lately. Each has one place, by the end of its proof, which is random: what comes
+ * later takes it over. So to remember a visitor who does not come back costs next to nothing, and nothing is ever moved.
+ */
+export class VerifiedTokens {
+  readonly #places = Array.from<MadeToken | undefined>({ length: mostTokens })
+
+  /** What is known of a cookie's value, of which nothing needs to have been checked. */
+  find(value: string): MadeToken | undefined {
+    const known = this.#places[placeOf(value)]
+    return known !== undefined && isSame(known.token, value) ? known : undefined
+  }
+
+  keep(issued: SessionToken, maker: Key): void {
+    const token = detached(issued) as SessionToken
+    this.#places[placeOf(token)] = { token, id: idOf(token), maker }
+  }
+
+  forget({ token }: MadeToken): void {
+    this.#places[placeOf(token)] = undefined
+  }
+}
+
+/** A number from three characters with six random bits each; the last has only four. */
+function placeOf(value: string): number {
+  const end = value.length - 2
+  const mixed = (value.charCodeAt(end) * 79 + value.charCodeAt(end - 1)) * 79 + value.charCodeAt(end - 2)
+  return mixed & (mostTokens - 1)
+}
+
+/** Whether a value is this token. What a token begins with is no secret; its proof is compared to the end, wherever it differs. */
+function isSame(token: string, value: string): boolean {
+  if (value.length !== token.length || value.charCodeAt(0) !== token.charCodeAt(0)) return false
+  let difference = 0
+  for (let at = token.indexOf('.'); at < token.length; at++) {
+    difference |= token.charCodeAt(at) ^ value.charCodeAt(at)
+  }
+  return difference === 0 && token === value
+}
