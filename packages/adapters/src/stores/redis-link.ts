@@ -1,6 +1,6 @@
 import type { SessionId, StoredRecord } from '@coatcheck/core'
 import { answerOf, isUnknownScript } from './redis-faults.ts'
-import { redisScripts, type RedisScript, type RedisScripts } from './redis-scripts.ts'
+import { redisScripts, slack, type RedisScript, type RedisScripts } from './redis-scripts.ts'
 
 /** Options of the Redis stores. */
 export interface RedisOptions {
@@ -30,6 +30,9 @@ export interface RedisLink {
   ask(what: string, call: () => Promise<unknown>): Promise<unknown>
 }
 
+/** In milliseconds. */
+export const defaultTimeout = 2000
+
 const fields = ['payload', 'expiresAt', 'userId', 'version'] as const
 
 /**
@@ -40,7 +43,7 @@ const mark = ':'
 
 /** Checks the options that the Redis stores share, and makes the commands into reading and running. */
 export function redisLink(commands: RedisCommands, options: RedisOptions): RedisLink {
-  const { now = Date.now, prefix = 'session:', timeout = 2000 } = options
+  const { now = Date.now, prefix = 'session:', timeout = defaultTimeout } = options
   if (typeof prefix !== 'string' || !prefix.isWellFormed()) throw new Error('prefix must be a string.')
   if (!(Number.isFinite(timeout) && timeout > 0 && timeout < 2 ** 31)) {
     throw new Error('timeout must be a number of milliseconds above 0, such as 2000.')
@@ -96,7 +99,8 @@ function nameOfWrite(): string {
 
 /** A record as arguments of the write script. */
 export function recordArguments({ expiresAt, payload, userId, version }: StoredRecord): string[] {
-  const values = [nameOfWrite(), `${expiresAt}`, `${version}`, markedText(payload, 'payload')]
+  const keptUntil = Math.ceil(expiresAt) + slack
+  const values = [nameOfWrite(), `${expiresAt}`, `${keptUntil}`, `${version}`, markedText(payload, 'payload')]
   return userId === null ? values : [...values, markedText(userId, 'userId')]
 }
 

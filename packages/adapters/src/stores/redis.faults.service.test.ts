@@ -131,6 +131,22 @@ describe.for([
   })
 })
 
+test('what node-redis could not send in time is not sent later, when the call has failed long ago', async () => {
+  const own = createClient({ url: server.url, socket: { reconnectStrategy: 20 } })
+  await own.on('error', () => {}).connect()
+  const hasty = redisStore(own, { timeout: 100 })
+  await server.stop()
+  const write = async (name: string): Promise<void> => hasty.set(idOf(name), record)
+  await expect(write('late')).rejects.toThrow('Redis did not answer within 100 ms (write).')
+  await server.start()
+  await reconnected(own)
+  const store = redisStore(own)
+  await store.set(idOf('in-time'), record)
+  expect(await store.get(idOf('late'))).toBeNull()
+  expect(await store.get(idOf('in-time'))).toEqual(record)
+  own.destroy()
+})
+
 describe('a failure says what to do, and does not carry the session', () => {
   test('on a replica', async () => {
     const reader = new Redis(replica.url)

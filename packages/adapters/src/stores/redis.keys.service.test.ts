@@ -135,6 +135,16 @@ describe.for([{ cluster: false }, { cluster: true }])('with cluster: $cluster', 
   })
 })
 
+test("on one server a session leaves its user's index with the write that makes it another's, or nobody's", async () => {
+  const store = redisStore(client, { now: () => now })
+  const indexOf = (userId: string): Promise<string[]> => client.zrange(`session:user:${userId}`, '0', '-1')
+  await store.set(one, recordOf())
+  await store.set(one, recordOf({ userId: 'bob' }))
+  expect([await indexOf('ann'), await indexOf('bob')]).toEqual([[], [one]])
+  await store.set(one, recordOf({ userId: null }))
+  expect([await indexOf('bob'), await store.get(one)]).toEqual([[], recordOf({ userId: null })])
+})
+
 describe('what cannot work is refused when the store is made', () => {
   test.for([
     [{ prefix: 7 }, /prefix must be/],

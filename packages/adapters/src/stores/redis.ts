@@ -1,5 +1,5 @@
 import { redisChannel, type RedisSubscriber, type WatchableRedisRecords } from './redis-notify.ts'
-import { redisLink, type RedisCommands, type RedisOptions } from './redis-link.ts'
+import { defaultTimeout, redisLink, type RedisCommands, type RedisOptions } from './redis-link.ts'
 import { redisRecords, type RedisRecords } from './redis-records.ts'
 
 /** The part of node-redis (`createClient`, `createClientPool`, `createCluster`) that is used. */
@@ -7,6 +7,8 @@ export interface NodeRedisClient {
   hmGet(key: string, fields: string[]): Promise<unknown>
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** The same client, with other options for its commands; clients of before version 5 have none. */
+  withCommandOptions?(options: { timeout: number; abortSignal: AbortSignal }): NodeRedisClient
 }
 
 /** The part of ioredis and iovalkey (`Redis`, `Cluster`) that is used. */
@@ -46,7 +48,7 @@ export interface NotifyingRedisStore extends RedisStore, WatchableRedisRecords {
  * Connecting, and listening to the client's `error` event, is yours. Where a replica may answer reads
  * (`useReplicas`, `scaleReads`), an ended session can be seen for as long as the replica lags. Let no key be evicted
  * (`maxmemory-policy noeviction`, or `volatile-ttl` at least): what is evicted is signed out, and a user index that
- * is evicted no longer finds the user's sessions.
+ * is evicted no longer finds the user's sessions. The option `timeout` takes the place of node-redis' own limit for commands.
  *
  * Throws when the client is none of these, or an option is wrong. Calls reject when Redis fails or is late, and say why.
  *
@@ -67,7 +69,7 @@ export function redisStore(
   client: RedisClient,
   options: RedisStoreOptions = {},
 ): RedisStore | NotifyingRedisStore {
-  const commands = commandsOf(client)
+  const commands = commandsOf(client, options.timeout)
   const { cluster = isCluster(client), notify } = options
   if (typeof cluster !== 'boolean') throw new Error('cluster must be true or false.')
   const link = redisLink(commands, options)
@@ -76,12 +78,13 @@ export function redisStore(
   return { ...redisRecords(link, cluster, name), watch }
 }
 
-function commandsOf(client: RedisClient): RedisCommands {
+function commandsOf(client: RedisClient, timeout?: number): RedisCommands {
   if (has(client, 'evalSha', 'eval', 'hmGet')) {
+    const inTime = withdrawing(client, timeout)
     return {
-      hmget: (key, fields) => client.hmGet(key, [...fields]),
-      evalsha: (sha, keys, args) => client.evalSha(sha, { keys: [...keys], arguments: [...args] }),
-      eval: (script, keys, args) => client.eval(script, { keys: [...keys], arguments: [...args] }),
+      hmget: (key, fields) => inTime().hmGet(key, [...fields]),
+      evalsha: (sha, keys, args) => inTime().evalSha(sha, { keys: [...keys], arguments: [...args] }),
+      eval: (script, keys, args) => inTime().eval(script, { keys: [...keys], arguments: [...args] }),
     }
   }
   // A function has a `call` as well.
@@ -95,6 +98,24 @@ function commandsOf(client: RedisClient): RedisCommands {
   throw new Error(
     'redisStore needs a client of node-redis (createClient, createCluster) or ioredis (Redis, Cluster); for @upstash/redis there is upstashStore.',
   )
+}
+
+/**
+ * A client that does not send any more what it could not send in time. node-redis does so by itself, by a signal and a
+ * timer for each command that cost more than the command; here those of the same millisecond share one.
+ */
+function withdrawing(client: NodeRedisClient, timeout = defaultTimeout): () => NodeRedisClient {
+  let [current, since] = [client, -Infinity]
+  return () => {
+    const now = performance.now()
+    if (now - since >= 1 && client.withCommandOptions !== undefined) {
+      // The call, which tells more, is to fail first; and no timer is longer than this.
+      const abortSignal = AbortSignal.timeout(Math.min(timeout + 10, 2 ** 31 - 1))
+      current = client.withCommandOptions({ timeout: 0, abortSignal })
+      since = now
+    }
+    return current
+  }
 }
 
 /** ioredis says so itself; of node-redis' clients, only that of a cluster hands out a node. */
