@@ -1,13 +1,15 @@
 // The rules of ARCHITECTURE.md about who may import whom, as functions over sources: the test feeds them the real
 // tree, and small wrong ones. Each returns its faults as sentences.
 import { builtinModules } from 'node:module'
-import { basename, dirname } from 'node:path/posix'
+import { basename, dirname, join } from 'node:path/posix'
 import { cyclesIn, parseTree, reachableFrom, type Import, type Module, type Tree } from './import-graph.ts'
 
 /** The part of a package.json that the rules read. */
 export interface Manifest {
   readonly name: string
   readonly exports: Readonly<Record<string, unknown>>
+  /** Which file stands behind an inner name, by the runtime. */
+  readonly imports?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly publishConfig: { readonly exports: Readonly<Record<string, unknown>> }
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
@@ -53,6 +55,8 @@ const nodeFiles: readonly string[] = [
   `${frameworks}response-gate.ts`,
   `${frameworks}pretence.ts`,
   `${frameworks}open-head.ts`,
+  `${frameworks}head-fields.ts`,
+  `${frameworks}node-response.ts`,
 ]
 /** The drop-in for express-session is made for Node. */
 const nodeRooms: readonly string[] = ['packages/adapters/src/express-session/']
@@ -160,13 +164,19 @@ export function doorFaults({ tree, manifests }: House): string[] {
     const imported = new Set(
       [...parseTree(tree).values()].flatMap(({ imports }) => imports.map(({ file }) => file)),
     )
+    const variants = new Set(variantsOf(manifest).map((source) => join(folder, source)))
     for (const path of files) {
-      const inside = isRoom(path) || imported.has(path)
+      const inside = isRoom(path) || imported.has(path) || variants.has(path)
       if (!doors.has(path) && !inside)
         faults.push(`${path}: neither a door with an entry in exports nor imported`)
     }
     return faults
   })
+}
+
+function variantsOf({ imports = {} }: Manifest): string[] {
+  const targets = Object.values(imports).flatMap((byRuntime) => Object.values(byRuntime))
+  return targets.map((target) => (target as { readonly 'coatcheck-source': string })['coatcheck-source'])
 }
 
 /** Core, the stores and the adapters of the edge run where there is no Node. */

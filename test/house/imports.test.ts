@@ -118,6 +118,13 @@ describe('doors and exports match one to one', () => {
     index,
     manifest(['.', './src/index.ts'], ['./csrf', './src/csrf.ts']),
   )
+  const variant = { node: { 'coatcheck-source': './src/extra.ts' } }
+  allows(
+    'a file that stands behind an inner name',
+    doorFaults,
+    { ...index, 'packages/core/src/extra.ts': '' },
+    { ...manifest(['.', './src/index.ts']), imports: { '#extra': variant } },
+  )
   const misnamed = manifest(['.', './src/index.ts'], ['./kv', './src/memory-store.ts'])
   refuses(
     'an entry of another name',

@@ -7,6 +7,7 @@ import { withSession as withNodeSession } from '@coatcheck/adapters/node'
 import type { Session, SessionManager } from '@coatcheck/core'
 import { Hono } from 'hono'
 import type { Goods } from './cloakroom.ts'
+import { honoNodeServer } from './hono-node-server.ts'
 import { serverOf } from './hono-server.ts'
 import { answer, nodeServer, type Listener } from './node-server.ts'
 import type { Server } from './visits.ts'
@@ -26,6 +27,13 @@ export const adapters: Readonly<
     app.all('*', (c) => handler(async () => c.var.session, c.req.raw))
     app.onError((_, c) => c.text(sorry, 500))
     return serverOf(app.fetch)
+  },
+
+  'session of Hono on @hono/node-server'(sessions, handler) {
+    const app = new Hono().use(honoSession(sessions))
+    app.all('*', (c) => handler(async () => c.var.session, c.req.raw))
+    app.onError((_, c) => c.text(sorry, 500))
+    return honoNodeServer(app.fetch)
   },
 
   'lazySession of Hono'(sessions, handler) {

@@ -7,6 +7,7 @@ import {
   type SessionManager,
 } from '@coatcheck/core'
 import type { Context, MiddlewareHandler } from 'hono'
+import { nodeResponseOf } from '#node-response'
 import { describingHeaders } from './describing-headers.ts'
 import { managerFinder, type ManagerSource } from './manager-source.ts'
 
@@ -24,6 +25,7 @@ export interface LazySessionVariables<Data extends object> {
 /**
  * Hono middleware: loads the session into `c.var.session`, and commits it before the response is sent. Error
  * responses commit too; after a throw nothing is written. Mount it outside `etag()`, whose 304 would drop the cookie.
+ * On `@hono/node-server` the cookie goes out with the head that Node writes; `c.res` does not show it.
  *
  * @param source The manager, or a function that makes it from the bindings.
  * @param options With `fresh`, these routes go past a snapshot to the store.
@@ -111,7 +113,7 @@ function conclude<Data extends object>(
   try {
     const headers = manager.now.commit(session, new Surroundings(c))
     if (headers instanceof Promise) return concludeLater(c, headers)
-    replace(c, headers.applied(c.res))
+    replace(c, headers.applied(c.res, nodeResponseOf(c.env)))
   } catch (error) {
     giveUp(c)
     throw error
@@ -121,7 +123,7 @@ function conclude<Data extends object>(
 async function concludeLater(c: Context, committing: Promise<SessionHeaders>): Promise<void> {
   try {
     const headers = await committing
-    replace(c, headers.applied(c.res))
+    replace(c, headers.applied(c.res, nodeResponseOf(c.env)))
   } catch (error) {
     giveUp(c)
     throw error

@@ -3,7 +3,8 @@
 // meanwhile in order, and behaves towards the handler as if the head had gone already.
 import type { ServerResponse } from 'node:http'
 import type { NodeResponse } from '@coatcheck/core'
-import { beginAnew, OpenHead, setFields } from './open-head.ts'
+import { setFields } from './head-fields.ts'
+import { beginAnew, OpenHead } from './open-head.ts'
 import { isHttp1 } from './pretence.ts'
 
 /** What is to happen before a response goes out. A hook that returns no promise holds nothing up. */

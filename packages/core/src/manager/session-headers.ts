@@ -18,8 +18,10 @@ export interface SessionHeaders {
    * The response with these headers. A 101 is always left alone. What is for this client alone comes with a copy, since a
    * `Response` may be the one that the next visitor gets too. Caching rules alone change the response itself where it has
    * a body, which is hardly sent twice, and headers that can be changed.
+   *
+   * @param own Takes what is for this client alone, where the response is sent by way of Node: then that needs no copy.
    */
-  applied(response: Response): Response
+  applied(response: Response, own?: NodeResponse): Response
 }
 
 /** Each of these overrides `Cache-Control` in some shared cache (RFC 9213). In lower case, as Node makes of every name. */
@@ -62,7 +64,7 @@ function headersFor(
   clearSiteData: string | null,
   isPlain: boolean,
 ): SessionHeaders {
-  const change = (fields: HeaderFields): void => {
+  const change = (fields: HeaderFields, own = fields): void => {
     for (const name of targetedCacheFields) if (fields.get(name) !== null) fields.delete(name)
     if (isPlain) {
       fields.set('cache-control', privateDirectives(fields.get('cache-control')))
@@ -71,30 +73,31 @@ function headersFor(
       fields.set('cache-control', 'no-store')
       fields.delete('expires')
     }
-    for (const setCookie of setCookies) fields.append('set-cookie', setCookie)
-    if (clearSiteData !== null) fields.append('clear-site-data', clearSiteData)
     fields.set('vary', withCookie(fields.get('vary')))
+    for (const setCookie of setCookies) own.append('set-cookie', setCookie)
+    if (clearSiteData !== null) own.append('clear-site-data', clearSiteData)
   }
   return {
     isEmpty: false,
     applyTo: (target) => change('getHeader' in target ? new NodeFields(target) : target),
-    applied(response) {
+    applied(response, own) {
       const { headers, status } = response
       // 0 is an error's; on @hono/node-server, to ask for `type` or `body` costs more than all of this.
       if (status === 101 || status === 0) return response
       const hasBody = headers.has('content-type') || response.body !== null
-      if (isPlain && hasBody && hasTaken(change, headers)) return response
+      const ownFields = own && new NodeFields(own)
+      if ((isPlain || own) && hasBody && hasTaken(() => change(headers, ownFields))) return response
       const copy = new Response(response.body, response)
-      change(copy.headers)
+      change(copy.headers, ownFields)
       return copy
     },
   }
 }
 
 /** Whether a change could be made in place; the headers of what `fetch` has brought refuse it. */
-function hasTaken(change: (fields: HeaderFields) => void, headers: Headers): boolean {
+function hasTaken(change: () => void): boolean {
   try {
-    change(headers)
+    change()
     return true
   } catch {
     return false
