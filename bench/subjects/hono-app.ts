@@ -19,5 +19,5 @@ export function honoApp(routes: Routes<Context>, ...middleware: MiddlewareHandle
   app.get('/read', answer(routes.read))
   app.get('/write', answer(routes.write))
   app.get('/login', answer(routes.login))
-  return { fetch: (request) => app.fetch(request) }
+  return { fetch: (request, bindings) => app.fetch(request, bindings) }
 }

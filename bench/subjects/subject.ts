@@ -16,7 +16,7 @@ export const hostNames: Readonly<Record<Host, string>> = {
 
 /** An application that answers the paths of `scenarios.ts`; one of the two at least. */
 export interface App {
-  readonly fetch?: (request: Request) => Response | Promise<Response>
+  readonly fetch?: (request: Request, bindings?: object) => Response | Promise<Response>
   /** On the wire it is preferred to `fetch`, which then runs on @hono/node-server. */
   readonly listener?: (req: IncomingMessage, res: ServerResponse) => void
 }
