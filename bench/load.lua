@@ -2,15 +2,17 @@
 local requests, at = {}, 0
 
 function init(args)
-  local headers = {
-    ["Host"] = wrk.headers["Host"],
-    ["User-Agent"] = "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
-    ["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8",
-  }
+  local head = table.concat({
+    " HTTP/1.1",
+    "Host: " .. wrk.headers["Host"],
+    "User-Agent: Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,*/*;q=0.8",
+    "Cookie: ",
+  }, "\r\n")
+  -- By hand: wrk.format takes seconds for 100,000 of them.
   for line in io.lines(args[1]) do
     local path, cookie = line:match("^(%S+) (.*)$")
-    headers["Cookie"] = cookie
-    requests[#requests + 1] = wrk.format("GET", path, headers)
+    requests[#requests + 1] = "GET " .. path .. head .. cookie .. "\r\n\r\n"
   end
   at = tonumber(args[2])
   io.write("bench ready\n")

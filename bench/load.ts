@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Program } from '../scripts/programs.ts'
 import { requireProgram } from '../scripts/programs.ts'
+import { besideServer } from './processor.ts'
 
 /** The load generator; `run.ts` installs it where it can. */
 export const wrk: Program = {
@@ -60,10 +61,17 @@ export async function load(
   start: number,
 ): Promise<Load> {
   const options = `-t1 -c${connections} -d60s --timeout 30s --latency`.split(' ')
-  const args = [...options, '-s', script, `http://localhost:${port}/`, '--', requests.path]
-  const child = spawn(requireProgram(wrk), [...args, `${start % requests.count}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const forScript = [requests.path, `${start % requests.count}`]
+  const [command = '', ...args] = besideServer([
+    requireProgram(wrk),
+    ...options,
+    '-s',
+    script,
+    `http://localhost:${port}/`,
+    '--',
+    ...forScript,
+  ])
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let timer: NodeJS.Timeout | undefined
   child.stdout.on('data', (chunk: Buffer) => {

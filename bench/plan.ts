@@ -30,7 +30,7 @@ export const quickPlan = {
   first: { warmUp: 1500, round: 40, makingCookies: 1500 },
   crowd: { warmUp: 100, round: 500, makingCookies: 5000 },
   alone: 60,
-  wire: { rounds: 2, round: 500, warmUp: 1000 },
+  wire: { rounds: 2, round: 500, warmUp: 800 },
   sessionsInMemory: [100_000],
 } as const
 
@@ -42,6 +42,6 @@ export const fullPlan = {
   first: { warmUp: 2500, round: 100, makingCookies: 4000 },
   crowd: { warmUp: 150, round: 2000, makingCookies: 240_000 },
   alone: 150,
-  wire: { rounds: 3, round: 700, warmUp: 1500 },
+  wire: { rounds: 3, round: 500, warmUp: 800 },
   sessionsInMemory: [100_000, 1_000_000],
 } as const

@@ -94,8 +94,9 @@ function plotOf(
   scenarios: readonly string[],
 ): string {
   const groups = scenarios.flatMap((scenario): Group[] => {
-    const bars = rows.flatMap((row) => {
-      const added = row.scenario === scenario && row.role !== 'floor' ? addedOf(rows, row) : null
+    const compared = rows.filter((row) => row.scenario === scenario && row.role !== 'floor')
+    const bars = compared.flatMap((row) => {
+      const added = addedOf(rows, row, ({ cpu }) => cpu)
       return added === null ? [] : [barOf(row, added)]
     })
     const sorted = bars.toSorted((one, other) => one.added.median - other.added.median)

@@ -6,9 +6,13 @@ import type { Subject } from './subjects/subject.ts'
 /** A subject as a row names it. */
 export type SubjectName = Pick<Subject, 'host' | 'name' | 'role' | 'keeps' | 'signs'>
 
-/** One subject in one scenario, in process. Times in microseconds. */
-export interface InProcessRow extends SubjectName {
+/** What every row of a subject is told by. */
+export interface SubjectInScenario extends SubjectName {
   readonly scenario: string
+}
+
+/** One subject in one scenario, in process. Times in microseconds. */
+export interface InProcessRow extends SubjectInScenario {
   /** Processor time per request of all threads, 64 requests under way; one value for each round. */
   readonly cpu: readonly number[]
   /** How long a request takes that is alone. */
@@ -22,10 +26,11 @@ export interface InProcessRow extends SubjectName {
 export type VisitorsRow = Omit<InProcessRow, 'p50' | 'p99'>
 
 /** One subject in one scenario, over sockets. Times in microseconds. */
-export interface WireRow extends SubjectName {
-  readonly scenario: string
+export interface WireRow extends SubjectInScenario {
   /** Processor time of the server per request. */
   readonly cpu: readonly number[]
+  /** What of it was spent outside the kernel. */
+  readonly user: readonly number[]
   readonly perSecond: readonly number[]
   /** With 64 connections that all ask again at once. */
   readonly p50: readonly number[]
@@ -34,8 +39,7 @@ export interface WireRow extends SubjectName {
 }
 
 /** What a subject asks of Redis. */
-export interface RedisRow extends SubjectName {
-  readonly scenario: string
+export interface RedisRow extends SubjectInScenario {
   /** Commands that the server received in one request, by name: `{ get: 1, expire: 1 }`. */
   readonly commands: Readonly<Record<string, number>>
 }
@@ -56,8 +60,7 @@ export interface MemoryRow {
 }
 
 /** One subject in one scenario in workerd: microseconds of wall clock per request, one value for each round. */
-export interface WorkerdRow extends SubjectName {
-  readonly scenario: string
+export interface WorkerdRow extends SubjectInScenario {
   readonly wall: readonly number[]
 }
 

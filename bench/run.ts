@@ -18,6 +18,7 @@ import {
   type Part,
   type PartRows,
   type Results,
+  type SubjectInScenario,
 } from './results.ts'
 import { createShuffle } from './statistics.ts'
 import { localSubjects, redisSubjects } from './subjects/index.ts'
@@ -76,20 +77,25 @@ console.log(`${minutes()} done${only === null ? ': bench/README.md' : ''}`)
 process.exit()
 
 function show(results: Results): void {
-  for (const row of results['in-process']?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
-  for (const row of results.visitors?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
-  for (const row of results.wire?.rows ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
-  for (const row of results.redis?.rows.load ?? []) print(row.host, row.scenario, row.name, row.cpu, 'µs')
-  for (const row of results.workerd?.rows ?? []) print(row.host, row.scenario, row.name, row.wall, 'µs')
+  for (const row of results['in-process']?.rows ?? []) print(row, row.cpu)
+  for (const row of results.visitors?.rows ?? []) print(row, row.cpu)
+  const loaded = [...(results.wire?.rows ?? []), ...(results.redis?.rows.load ?? [])]
+  for (const row of loaded) print(row, row.cpu, row.user)
+  for (const row of results.workerd?.rows ?? []) print(row, row.wall)
   for (const row of results.redis?.rows.commands ?? []) {
     console.log(row.host, row.scenario, row.name, JSON.stringify(row.commands))
   }
   if (results.memory) console.table(results.memory.rows)
 }
 
-function print(host: string, scenario: string, name: string, values: readonly number[], unit: string): void {
-  const numbers = values.map((value) => value.toFixed(1)).join(' ')
-  console.log(`${host.padEnd(8)} ${scenario.padEnd(14)} ${name.padEnd(32)} ${numbers} ${unit}`)
+function print(
+  { host, name, scenario }: SubjectInScenario,
+  rounds: readonly number[],
+  outsideKernel?: readonly number[],
+): void {
+  const told = (values: readonly number[]): string => values.map((value) => value.toFixed(1)).join(' ')
+  const user = outsideKernel === undefined ? '' : `, outside the kernel ${told(outsideKernel)}`
+  console.log(`${host.padEnd(8)} ${scenario.padEnd(14)} ${name.padEnd(32)} ${told(rounds)} µs${user}`)
 }
 
 function circumstances(): Circumstances {

@@ -6,6 +6,7 @@ import type { Subject } from './subjects/subject.ts'
 /** A subject in a process of its own. */
 export interface SubjectChild extends Commands {
   readonly subject: Subject
+  readonly pid: number
   /** Where it serves; null when it is called without a network. */
   readonly port: number | null
   /** Ends the process. */
@@ -81,6 +82,7 @@ async function startSubject(
   await call('check')()
   return {
     subject,
+    pid: child.pid!,
     port,
     check: call('check'),
     prepare: call('prepare'),

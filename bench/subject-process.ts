@@ -27,7 +27,7 @@ export interface Commands {
   /** Serves on a port from now on, and everything else goes through it. @returns The port. */
   listen(): Promise<number>
   /** @returns The processor time of the process so far. */
-  cpu(): Promise<number>
+  cpu(): Promise<NodeJS.CpuUsage>
 }
 
 /** How long things may take, in milliseconds. */
@@ -163,10 +163,7 @@ const commands: Commands = {
     lanes = lanes.map(() => httpLane(port))
     return port
   },
-  async cpu() {
-    const { system, user } = process.cpuUsage()
-    return system + user
-  },
+  cpu: async () => process.cpuUsage(),
 }
 
 function listenerOf({ fetch, listener }: App): NonNullable<App['listener']> {

@@ -4,12 +4,13 @@ import type {
   MemoryRow,
   PartRows,
   RedisRow,
+  SubjectInScenario,
   VisitorsRow,
   WireRow,
   WorkerdRow,
 } from './results.ts'
-import { differences, quantile, spreadOf, type Spread } from './statistics.ts'
-import { addedOf, isMet, type Target } from './targets.ts'
+import { quantile, spreadOf, type Spread } from './statistics.ts'
+import { addedOf, isMet, type Rounds, type Target } from './targets.ts'
 
 /** A number as exact as it is worth: 3 digits. */
 export function short(value: number): string {
@@ -21,35 +22,32 @@ export function short(value: number): string {
 /** The ratios that have to hold. */
 export function targetTable(targets: readonly Target[]): string {
   const rows = targets.map((target) => {
-    const { against, direction, host, limit, measured, row, unit } = target
+    const { against, direction, host, limit, measured, outsideKernel, row, unit } = target
     const name = against === '' ? row : `${row} / ${against}`
     return [
       host,
       name,
       withSpread(measured),
+      outsideKernel === undefined ? '' : withSpread(outsideKernel),
       `${direction} ${limit} ${unit}`,
       isMet(target) ? 'yes' : '**no**',
     ]
   })
-  return table(['host', 'row', 'measured', 'target', 'met'], rows)
+  return table(['host', 'row', 'measured', 'outside the kernel', 'target', 'met'], rows)
 }
 
 /** Added processor time of each subject of one host, a column for each scenario. */
 export function inProcessTable(rows: readonly InProcessRow[]): string {
-  return pivot(rows, (row) =>
-    row.role === 'floor'
-      ? `_${short(quantile(row.cpu, 0.5))}_`
-      : withSpread(spreadOf(addedOf(rows, row) ?? [])),
-  )
+  return pivot(rows, (row) => addedCell(rows, row, ({ cpu }) => cpu))
 }
 
 /** As `inProcessTable`, when every request is of another visitor. */
 export function visitorsTable(rows: readonly VisitorsRow[]): string {
-  const lines = rows.map((row) => {
-    const added = addedOf(rows, row) ?? []
-    const cpu = row.role === 'floor' ? `_${short(quantile(row.cpu, 0.5))}_` : withSpread(spreadOf(added))
-    return [named(row), row.visitors.toLocaleString('en'), cpu]
-  })
+  const lines = rows.map((row) => [
+    named(row),
+    row.visitors.toLocaleString('en'),
+    addedCell(rows, row, ({ cpu }) => cpu),
+  ])
   return table(['subject', 'visitors', 'added µs'], lines)
 }
 
@@ -67,13 +65,21 @@ export function wireTable(rows: readonly WireRow[]): string {
         const floor = rows.find((other) => other.role === 'floor' && other.scenario === scenario)
         const share = floor && quantile(row.perSecond, 0.5) / quantile(floor.perSecond, 0.5)
         const latency = [row.p50, row.p99].map((values) => short(quantile(values, 0.5) / 1000)).join(' / ')
-        const added = addedOf(rows, row) ?? []
-        const cpu = row.role === 'floor' ? `_${short(quantile(row.cpu, 0.5))}_` : withSpread(spreadOf(added))
+        const cpu = addedCell(rows, row, ({ cpu }) => cpu)
+        const user = addedCell(rows, row, ({ user }) => user)
         const perSecond = `${short(quantile(row.perSecond, 0.5))} (${share === undefined ? '?' : short(share)})`
-        return [scenario, named(row), cpu, perSecond, latency]
+        return [scenario, named(row), cpu, user, perSecond, latency]
       }),
   )
-  return table(['scenario', 'subject', 'added µs', 'requests/s (of bare)', 'p50 / p99 ms'], lines)
+  const head = [
+    'scenario',
+    'subject',
+    'added µs',
+    'outside the kernel',
+    'requests/s (of bare)',
+    'p50 / p99 ms',
+  ]
+  return table(head, lines)
 }
 
 /** Commands per request. */
@@ -118,11 +124,7 @@ export function memoryTable(rows: readonly MemoryRow[]): string {
 
 /** Wall clock over the floor in workerd. */
 export function workerdTable(rows: readonly WorkerdRow[]): string {
-  return pivot(rows, (row) => {
-    const floor = rows.find((other) => other.role === 'floor' && other.scenario === row.scenario)
-    if (row.role === 'floor' || floor === undefined) return `_${short(quantile(row.wall, 0.5))}_`
-    return withSpread(spreadOf(differences(row.wall, floor.wall)))
-  })
+  return pivot(rows, (row) => addedCell(rows, row, ({ wall }) => wall))
 }
 
 /** The load on Redis of one host after the other. */
@@ -134,13 +136,17 @@ export function redisTables({ commands, load }: PartRows['redis']): string {
   )
 }
 
-interface Named {
-  readonly name: string
-  readonly role: string
-  readonly scenario: string
+/** What was added to the bare host; of the bare host itself, what it takes. */
+function addedCell<Row extends SubjectInScenario>(
+  rows: readonly Row[],
+  row: Row,
+  rounds: Rounds<Row>,
+): string {
+  if (row.role === 'floor') return `_${short(quantile(rounds(row) ?? [], 0.5))}_`
+  return withSpread(spreadOf(addedOf(rows, row, rounds) ?? []))
 }
 
-function pivot<Row extends Named>(rows: readonly Row[], cell: (row: Row) => string): string {
+function pivot<Row extends SubjectInScenario>(rows: readonly Row[], cell: (row: Row) => string): string {
   const scenarios = [...new Set(rows.map(({ scenario }) => scenario))]
   const names = [...new Set(rows.map(({ name }) => name))]
   const lines = names.map((name) => {

@@ -1,5 +1,5 @@
 // What has to hold, as ratios within one run.
-import type { MemoryRow, RedisRow, Results, VisitorsRow, WireRow } from './results.ts'
+import type { MemoryRow, PartRows, Results, SubjectInScenario, VisitorsRow, WireRow } from './results.ts'
 import { differences, quantile, ratioOf, spreadOf, type Spread } from './statistics.ts'
 import { hostNames, type Host } from './subjects/subject.ts'
 
@@ -9,20 +9,30 @@ export interface Target {
   readonly row: string
   readonly against: string
   readonly measured: Spread
+  /** The same without what the kernel did; only on the wire it is known. */
+  readonly outsideKernel?: Spread
   readonly limit: number
   /** `at most` the limit, or `at least`. */
   readonly direction: 'at most' | 'at least'
   readonly unit: '×' | 'µs' | 'ms' | 'commands'
 }
 
-type Row = VisitorsRow | WireRow
+/** Which figure of a row counts, with a value for each round. */
+export type Rounds<Row> = (row: Row) => readonly number[] | undefined
+
+type Row = VisitorsRow & Partial<Pick<WireRow, 'user'>>
 
 /** What a subject takes beyond the bare host in the same round; null where it was not measured. */
-export function addedOf(rows: readonly Row[], row: Row): number[] | null {
+export function addedOf<Some extends SubjectInScenario>(
+  rows: readonly Some[],
+  row: Some,
+  rounds: Rounds<Some>,
+): number[] | null {
   const floor = rows.find(
     ({ host, role, scenario }) => role === 'floor' && host === row.host && scenario === row.scenario,
   )
-  return floor === undefined ? null : differences(row.cpu, floor.cpu)
+  const [own, bare] = [rounds(row), floor && rounds(floor)]
+  return own && bare ? differences(own, bare) : null
 }
 
 /** Whether the median keeps to the limit. */
@@ -34,12 +44,11 @@ export function isMet({ direction, limit, measured }: Target): boolean {
 export function targetsOf(results: Results): Target[] {
   const inProcess = results['in-process']?.rows ?? []
   const wire = results.wire?.rows ?? []
-  const redis = results.redis?.rows
   return [
     ...honoTargets(inProcess),
     ...expressTargets(inProcess),
     ...wireTargets(wire),
-    ...(redis === undefined ? [] : redisTargets(redis.load, redis.commands)),
+    ...redisTargets(results.redis?.rows ?? { commands: [], load: [] }),
     ...cookieTargets(inProcess),
     ...fetchTargets(inProcess),
     ...idleTargets(inProcess),
@@ -48,61 +57,46 @@ export function targetsOf(results: Results): Target[] {
 }
 
 function honoTargets(rows: readonly Row[]): Target[] {
-  const ours = { host: 'hono', name: 'coatcheck' } as const
+  const ratio = ratios(rows, 'Hono', 'hono', 'coatcheck')
   const signed = ['new visitor', 'read', 'write', 'forged'].flatMap((scenario) =>
-    against(
-      rows,
-      ours,
+    ratio(
       scenario,
       fastestPeer(rows, 'hono', scenario, ({ signs }) => signs),
       0.3,
-      'Hono',
     ),
   )
   const limits = { 'new visitor': 1.25, read: 0.5, write: 0.5 }
   const unsigned = Object.entries(limits).flatMap(([scenario, limit]) =>
-    against(rows, ours, scenario, 'hono-sessions (unsigned)', limit, 'Hono'),
+    ratio(scenario, 'hono-sessions (unsigned)', limit),
   )
   return [...signed, ...unsigned]
 }
 
 function expressTargets(rows: readonly Row[]): Target[] {
   const limits = { coatcheck: 0.4, 'coatcheck drop-in': 0.7 }
-  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))]
-  return Object.entries(limits).flatMap(([name, limit]) =>
-    scenarios.flatMap((scenario) =>
-      against(rows, { host: 'express', name }, scenario, 'express-session', limit, 'Express'),
-    ),
-  )
+  return Object.entries(limits).flatMap(([name, limit]) => {
+    const ratio = ratios(rows, 'Express', 'express', name)
+    return scenariosOf(rows).flatMap((scenario) => ratio(scenario, 'express-session', limit))
+  })
 }
 
 function wireTargets(rows: readonly Row[]): Target[] {
-  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))].filter((name) => name !== 'no cookie')
-  return scenarios.flatMap((scenario) => [
-    ...against(
-      rows,
-      { host: 'express', name: 'coatcheck' },
-      scenario,
-      'express-session',
-      0.5,
-      'wire: Express',
-    ),
-    ...against(
-      rows,
-      { host: 'hono', name: 'coatcheck' },
-      scenario,
-      fastestPeer(rows, 'hono', scenario, () => true),
-      0.4,
-      'wire: Hono',
-    ),
-  ])
+  const onExpress = ratios(rows, 'wire: Express', 'express', 'coatcheck')
+  const onHono = ratios(rows, 'wire: Hono', 'hono', 'coatcheck')
+  // Without a cookie there is next to nothing on both sides, which has no ratio.
+  const scenarios = scenariosOf(rows).filter((name) => name !== 'no cookie')
+  return [
+    ...scenarios.flatMap((scenario) => onExpress(scenario, 'express-session', 0.5)),
+    ...scenarios.flatMap((scenario) => onHono(scenario, fastestPeer(rows, 'hono', scenario), 0.4)),
+  ]
 }
 
-function redisTargets(load: readonly WireRow[], commands: readonly RedisRow[]): Target[] {
+function redisTargets({ commands, load }: PartRows['redis']): Target[] {
   const host = 'wire: Express + Redis'
   const peer = 'express-session + connect-redis'
   const throughput = ['read', 'write'].flatMap((scenario): Target[] => {
-    const [ours, theirs] = ['coatcheck', peer].map((name) => find(load, 'express', name, scenario) as WireRow)
+    const ours = find(load, 'express', 'coatcheck', scenario)
+    const theirs = find(load, 'express', peer, scenario)
     if (ours === undefined || theirs === undefined) return []
     const measured = ratioOf(ours.perSecond, theirs.perSecond)
     const row = `coatcheck, ${scenario}: requests per second`
@@ -110,54 +104,38 @@ function redisTargets(load: readonly WireRow[], commands: readonly RedisRow[]): 
   })
   const limits = { read: 1.05, write: 2 }
   const asked = Object.entries(limits).flatMap(([scenario, limit]): Target[] => {
-    const ours = commands.find(
-      (row) => row.host === 'express' && row.name === 'coatcheck' && row.scenario === scenario,
-    )
+    const ours = find(commands, 'express', 'coatcheck', scenario)
     if (ours === undefined) return []
-    const count = Object.values(ours.commands).reduce((sum, calls) => sum + calls, 0)
+    const measured = exactly(Object.values(ours.commands).reduce((sum, calls) => sum + calls, 0))
     const row = `coatcheck, ${scenario}: commands per request`
-    return [
-      { host, row, against: '', measured: exactly(count), limit, direction: 'at most', unit: 'commands' },
-    ]
+    return [{ host, row, against: '', measured, limit, direction: 'at most', unit: 'commands' }]
   })
   return [...throughput, ...asked]
 }
 
 function cookieTargets(rows: readonly Row[]): Target[] {
+  const ratio = ratios(rows, 'Hono', 'hono', 'coatcheck (cookie)')
   const limits = { '@hono/session (cookie)': 0.6, 'iron-session': 0.3 }
   return Object.entries(limits).flatMap(([peer, limit]) =>
     ['new visitor', 'read', 'read, cold', 'write', 'forged'].flatMap((scenario) =>
-      against(rows, { host: 'hono', name: 'coatcheck (cookie)' }, scenario, peer, limit, 'Hono'),
+      ratio(scenario, peer, limit),
     ),
   )
 }
 
 function fetchTargets(rows: readonly Row[]): Target[] {
-  const ours = { host: 'fetch', name: 'coatcheck handle' } as const
-  return [
-    ...against(rows, ours, 'read', 'limit: verified cache', 1.5, 'fetch'),
-    ...against(rows, ours, 'read, cold', 'limit: HMAC', 1.5, 'fetch'),
-  ]
+  const ratio = ratios(rows, 'fetch', 'fetch', 'coatcheck handle')
+  return [...ratio('read', 'limit: verified cache', 1.5), ...ratio('read, cold', 'limit: HMAC', 1.5)]
 }
 
 function idleTargets(rows: readonly Row[]): Target[] {
   return rows.flatMap((row): Target[] => {
     if (row.role !== 'coatcheck' || row.scenario !== 'no cookie') return []
-    const added = addedOf(rows, row)
+    const added = addedOf(rows, row, total)
     if (added === null) return []
+    const [host, text] = [hostNames[row.host], `${row.name}, no cookie, nothing touched: adds`]
     const measured = spreadOf(added)
-    const text = `${row.name}, no cookie, nothing touched: adds`
-    return [
-      {
-        host: hostNames[row.host],
-        row: text,
-        against: 'bare host',
-        measured,
-        limit: 2,
-        direction: 'at most',
-        unit: 'µs',
-      },
-    ]
+    return [{ host, row: text, against: 'bare host', measured, limit: 2, direction: 'at most', unit: 'µs' }]
   })
 }
 
@@ -167,76 +145,74 @@ function memoryTargets(rows: readonly MemoryRow[]): Target[] {
     rows.find((row) => row.store === store && row.sessions === sessions),
   )
   if (ours === undefined || theirs === undefined) return []
-  const host = `memory, ${sessions.toLocaleString('en')} sessions`
-  const common = { host, against: theirs.store, direction: 'at most' } as const
-  const ratio = (one: number, other: number): Spread => exactly(one / other)
+  const common = { host: `memory, ${sessions.toLocaleString('en')} sessions`, direction: 'at most' } as const
+  const share = (row: string, one: number, other: number): Target => {
+    return { ...common, row, against: theirs.store, measured: exactly(one / other), limit: 0.75, unit: '×' }
+  }
+  const pause = (row: string, milliseconds: number): Target => {
+    return { ...common, row, against: '', measured: exactly(milliseconds), limit: 10, unit: 'ms' }
+  }
   return [
-    {
-      ...common,
-      row: 'bytes per session',
-      measured: ratio(ours.bytesPerSession, theirs.bytesPerSession),
-      limit: 0.75,
-      unit: '×',
-    },
-    {
-      ...common,
-      row: 'time of an expiry sweep',
-      measured: ratio(ours.sweep, theirs.sweep),
-      limit: 0.75,
-      unit: '×',
-    },
-    {
-      ...common,
-      row: 'longest pause, sweeping',
-      against: '',
-      measured: exactly(ours.longestPause),
-      limit: 10,
-      unit: 'ms',
-    },
-    {
-      ...common,
-      row: 'longest pause, serving',
-      against: '',
-      measured: exactly(ours.longestPauseOfVisits),
-      limit: 10,
-      unit: 'ms',
-    },
+    share('bytes per session', ours.bytesPerSession, theirs.bytesPerSession),
+    share('time of an expiry sweep', ours.sweep, theirs.sweep),
+    pause('longest pause, sweeping', ours.longestPause),
+    pause('longest pause, serving', ours.longestPauseOfVisits),
   ]
 }
 
-/** A ratio of added processor time; nothing where one of the two was not measured. */
-function against(
+/**
+ * Compares one of ours: each call gives the ratio of what it and a peer add to a request, or nothing where one of the two
+ * was not measured.
+ */
+function ratios(
   rows: readonly Row[],
-  ours: { readonly host: Host; readonly name: string },
-  scenario: string,
-  peer: string | null,
-  limit: number,
-  host: string,
-): Target[] {
-  const one = find(rows, ours.host, ours.name, scenario)
-  const other = peer === null ? undefined : find(rows, ours.host, peer, scenario)
-  const added = one && addedOf(rows, one)
-  const addedOfPeer = other && addedOf(rows, other)
-  if (peer === null || !added || !addedOfPeer) return []
-  const measured = ratioOf(added, addedOfPeer)
-  const row = `${ours.name}, ${scenario}`
-  return [{ host, row, against: peer, measured, limit, direction: 'at most', unit: '×' }]
+  title: string,
+  host: Host,
+  name: string,
+): (scenario: string, peer: string | undefined, limit: number) => Target[] {
+  return (scenario, peer, limit) => {
+    const one = find(rows, host, name, scenario)
+    const other = peer === undefined ? undefined : find(rows, host, peer, scenario)
+    if (one === undefined || other === undefined) return []
+    const ratioBy = (rounds: Rounds<Row>): Spread | null => {
+      const [added, addedByPeer] = [addedOf(rows, one, rounds), addedOf(rows, other, rounds)]
+      return added && addedByPeer && ratioOf(added, addedByPeer)
+    }
+    const [measured, outsideKernel] = [ratioBy(total), ratioBy(({ user }) => user)]
+    if (measured === null) return []
+    const told = { host: title, row: `${name}, ${scenario}`, against: other.name, measured }
+    return [{ ...told, ...(outsideKernel && { outsideKernel }), limit, direction: 'at most', unit: '×' }]
+  }
 }
 
 function fastestPeer(
   rows: readonly Row[],
   host: Host,
   scenario: string,
-  counts: (row: Row) => boolean,
-): string | null {
-  const peers = rows
-    .filter((row) => row.role === 'peer' && row.host === host && row.scenario === scenario && counts(row))
-    .map(({ cpu, name }) => ({ name, cpu: quantile(cpu, 0.5) }))
-  return peers.toSorted((one, other) => one.cpu - other.cpu)[0]?.name ?? null
+  counts: (row: Row) => boolean = () => true,
+): string | undefined {
+  const peers = rows.filter(
+    (row) => row.role === 'peer' && row.host === host && row.scenario === scenario && counts(row),
+  )
+  const cost = ({ cpu }: Row): number => quantile(cpu, 0.5)
+  return peers.toSorted((one, other) => cost(one) - cost(other))[0]?.name
 }
 
-function find(rows: readonly Row[], host: Host, name: string, scenario: string): Row | undefined {
+function find<Some extends SubjectInScenario>(
+  rows: readonly Some[],
+  host: Host,
+  name: string,
+  scenario: string,
+): Some | undefined {
   return rows.find((row) => row.host === host && row.name === name && row.scenario === scenario)
+}
+
+function scenariosOf(rows: readonly Row[]): string[] {
+  return [...new Set(rows.map(({ scenario }) => scenario))]
+}
+
+function total({ cpu }: Row): readonly number[] {
+  return cpu
 }
 
 function exactly(value: number): Spread {

@@ -1,6 +1,7 @@
 import { requestFile, load, type RequestFile } from './load.ts'
 import { byHost } from './in-process.ts'
 import type { Plan } from './plan.ts'
+import { bindToProcessor } from './processor.ts'
 import { rowOf, type WireRow } from './results.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
 import { startSubjects, type SubjectChild } from './subject-child.ts'
@@ -29,21 +30,24 @@ export async function loadScenario(
   const rounds = plan.wire.rounds
   const entries = []
   for (const child of served) {
+    bindToProcessor(child.pid)
     const { each, visitors } = await child.prepare(scenario.name, plan.pace)
     const requests = await requestsOf(scenario, await child.cookies(scenario.name))
-    const row = { cpu: [] as number[], perSecond: [] as number[], p50: [] as number[], p99: [] as number[] }
     // What is slow gets the time for a few hundred requests.
     const round = Math.max(plan.wire.round, 256 * each)
-    const entry = { round, child, port: child.port!, requests, row, visitors, sent: 0 }
-    entry.sent += (await load(entry.port, requests, Math.max(plan.wire.warmUp, 128 * each), 0)).requests
-    entries.push(entry)
+    const warmUp = Math.max(plan.wire.warmUp, 128 * each)
+    const sent = (await load(child.port!, requests, warmUp, 0)).requests
+    entries.push({ child, requests, round, row: emptyRow(), sent, visitors })
   }
   for (let round = 0; round < rounds; round++) {
     for (const entry of plan.shuffle(entries)) {
-      const { child, port, requests, round: milliseconds, row } = entry
+      const { child, requests, round: milliseconds, row } = entry
       const before = await child.cpu()
-      const seen = await load(port, requests, milliseconds, entry.sent)
-      row.cpu.push(((await child.cpu()) - before) / seen.requests)
+      const seen = await load(child.port!, requests, milliseconds, entry.sent)
+      const after = await child.cpu()
+      const [user, system] = [after.user - before.user, after.system - before.system]
+      row.cpu.push((user + system) / seen.requests)
+      row.user.push(user / seen.requests)
       row.perSecond.push(seen.requests / seen.seconds)
       row.p50.push(seen.p50)
       row.p99.push(seen.p99)
@@ -57,6 +61,10 @@ export async function loadScenario(
     ...row,
     visitors,
   }))
+}
+
+function emptyRow(): Record<'cpu' | 'user' | 'perSecond' | 'p50' | 'p99', number[]> {
+  return { cpu: [], user: [], perSecond: [], p50: [], p99: [] }
 }
 
 function isOnWire({ onWire }: Scenario, { quick }: Plan): boolean {
