@@ -42,6 +42,6 @@ export const fullPlan = {
   first: { warmUp: 2500, round: 100, makingCookies: 4000 },
   crowd: { warmUp: 150, round: 2000, makingCookies: 240_000 },
   alone: 150,
-  wire: { rounds: 3, round: 500, warmUp: 800 },
+  wire: { rounds: 3, round: 500, warmUp: 1500 },
   sessionsInMemory: [100_000, 1_000_000],
 } as const
