@@ -10,28 +10,30 @@ export interface MadeToken {
 }
 
 /** So many tokens are remembered at most: a power of two. To verify one again costs microseconds. */
-export const mostTokens = 16_384
+const mostTokens = 16_384
 
 /**
  * The tokens that were issued or verified lately. Each has one place, by the end of its proof, which is random: what comes
  * later takes it over. So to remember a visitor who does not come back costs next to nothing, and nothing is ever moved.
  */
 export class VerifiedTokens {
-  readonly #places = Array.from<MadeToken | undefined>({ length: mostTokens })
+  /** Null as long as there is nothing: one of a manager's two cookies is mostly not in use. */
+  #places: (MadeToken | undefined)[] | null = null
 
   /** What is known of a cookie's value, of which nothing needs to have been checked. */
   find(value: string): MadeToken | undefined {
-    const known = this.#places[placeOf(value)]
+    const known = this.#places?.[placeOf(value)]
     return known !== undefined && isSame(known, value) ? known : undefined
   }
 
   keep(issued: SessionToken, maker: Key): void {
     const token = detached(issued) as SessionToken
+    this.#places ??= Array.from<MadeToken | undefined>({ length: mostTokens })
     this.#places[placeOf(token)] = { token, id: idOf(token), maker }
   }
 
   forget({ token }: MadeToken): void {
-    this.#places[placeOf(token)] = undefined
+    if (this.#places !== null) this.#places[placeOf(token)] = undefined
   }
 }
 
