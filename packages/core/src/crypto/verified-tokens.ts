@@ -14,7 +14,7 @@ const mostTokens = 16_384
 
 /**
  * The tokens that were issued or verified lately. Each has one place, by the end of its proof, which is random: what comes
- * later takes it over. So to remember a visitor who does not come back costs next to nothing, and nothing is ever moved.
+ * later takes it over. So nothing has to be searched or moved, however full it is.
  */
 export class VerifiedTokens {
   /** Null as long as there is nothing: one of a manager's two cookies is mostly not in use. */
