@@ -1,56 +1,48 @@
 import type { ServerResponse } from 'node:http'
-import type { NodeResponse } from '@coatcheck/core'
 import { setFields } from './head-fields.ts'
 
 /**
- * Node's own response, where `@hono/node-server` serves the request and no head has gone. What is set on it stays out of
- * the `Response`, which a handler may have kept for the next visitor, and which is dear to copy there.
+ * What is appended to Node's own response, where `@hono/node-server` serves the request and no head has gone. It stays
+ * out of the `Response`, which a handler may have kept for the next visitor, and which is dear to copy there.
  *
  * @param env The bindings of a context.
  */
-export function nodeResponseOf(env: unknown): NodeResponse | undefined {
+export function nodeResponseOf(env: unknown): Pick<Headers, 'append'> | undefined {
   const outgoing = (env as { readonly outgoing?: ServerResponse } | undefined)?.outgoing
   // Bindings of one's own may be called so.
   return outgoing?.headersSent === false ? new LateFields(outgoing) : undefined
 }
 
 /** Fields that go out beside those that the head is written with, which would take their place otherwise. */
-class LateFields implements NodeResponse {
+class LateFields implements Pick<Headers, 'append'> {
   readonly #res: ServerResponse
-  #writeHead: ServerResponse['writeHead'] | null = null
-  #fields: Record<string, Value> = {}
+  /** Null as long as there are none, as for most responses. */
+  #fields: [name: string, value: string][] | null = null
 
   constructor(res: ServerResponse) {
     this.#res = res
   }
 
-  getHeader(name: string): Value | undefined {
-    return this.#fields[name]
-  }
-
-  setHeader(name: string, value: Value | readonly string[]): void {
-    if (this.#writeHead === null) {
-      this.#writeHead = this.#res.writeHead
-      this.#res.writeHead = this.#onWriteHead.bind(this)
+  append(name: string, value: string): void {
+    if (this.#fields === null) {
+      this.#fields = []
+      this.#res.writeHead = this.#writeHead.bind(this, this.#res.writeHead, this.#fields)
     }
-    this.#fields[name] = value as Value
+    this.#fields.push([name, value])
   }
 
-  removeHeader(name: string): void {
-    delete this.#fields[name]
-  }
-
-  #onWriteHead(status: number, ...rest: unknown[]): ServerResponse {
+  #writeHead(
+    before: ServerResponse['writeHead'],
+    fields: readonly [name: string, value: string][],
+    status: number,
+    ...rest: unknown[]
+  ): ServerResponse {
     const res = this.#res
-    res.writeHead = this.#writeHead!
+    res.writeHead = before
     const reason = typeof rest[0] === 'string' ? [rest[0]] : []
     setFields(res, rest.at(-1))
     // A 304 changes what caches keep for everybody.
-    if (status !== 304) {
-      for (const [name, value] of Object.entries(this.#fields)) res.appendHeader(name, value as string[])
-    }
+    if (status !== 304) for (const [name, value] of fields) res.appendHeader(name, value)
     return res.writeHead(status, ...reason)
   }
 }
-
-type Value = string | number | string[]

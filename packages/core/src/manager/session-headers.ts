@@ -21,7 +21,7 @@ export interface SessionHeaders {
    *
    * @param own Takes what is for this client alone, where the response is sent by way of Node: then that needs no copy.
    */
-  applied(response: Response, own?: NodeResponse): Response
+  applied(response: Response, own?: Pick<Headers, 'append'>): Response
 }
 
 /** Each of these overrides `Cache-Control` in some shared cache (RFC 9213). In lower case, as Node makes of every name. */
@@ -64,7 +64,7 @@ function headersFor(
   clearSiteData: string | null,
   isPlain: boolean,
 ): SessionHeaders {
-  const change = (fields: HeaderFields, own = fields): void => {
+  const change = (fields: HeaderFields, own: Pick<HeaderFields, 'append'> = fields): void => {
     for (const name of targetedCacheFields) if (fields.get(name) !== null) fields.delete(name)
     if (isPlain) {
       fields.set('cache-control', privateDirectives(fields.get('cache-control')))
@@ -85,10 +85,9 @@ function headersFor(
       // 0 is an error's; on @hono/node-server, to ask for `type` or `body` costs more than all of this.
       if (status === 101 || status === 0) return response
       const hasBody = headers.has('content-type') || response.body !== null
-      const ownFields = own && new NodeFields(own)
-      if ((isPlain || own) && hasBody && hasTaken(() => change(headers, ownFields))) return response
+      if ((isPlain || own) && hasBody && hasTaken(() => change(headers, own))) return response
       const copy = new Response(response.body, response)
-      change(copy.headers, ownFields)
+      change(copy.headers, own)
       return copy
     },
   }
