@@ -33,11 +33,6 @@ export class Recent<Value> {
     }
     this.#young.set(detached(key), value)
   }
-
-  delete(key: string): void {
-    this.#young.delete(key)
-    this.#old.delete(key)
-  }
 }
 
 /** A part of a string keeps the whole alive, in V8: here that would be the Cookie header of each visitor. */
