@@ -22,19 +22,9 @@ export type LazyHandler = (
 export const adapters: Readonly<
   Record<string, (sessions: SessionManager<Goods>, handler: LazyHandler) => Server>
 > = {
-  'session of Hono'(sessions, handler) {
-    const app = new Hono().use(honoSession(sessions))
-    app.all('*', (c) => handler(async () => c.var.session, c.req.raw))
-    app.onError((_, c) => c.text(sorry, 500))
-    return serverOf(app.fetch)
-  },
+  'session of Hono': (sessions, handler) => serverOf(honoFetch(sessions, handler)),
 
-  'session of Hono on @hono/node-server'(sessions, handler) {
-    const app = new Hono().use(honoSession(sessions))
-    app.all('*', (c) => handler(async () => c.var.session, c.req.raw))
-    app.onError((_, c) => c.text(sorry, 500))
-    return honoNodeServer(app.fetch)
-  },
+  'session of Hono on @hono/node-server': (sessions, handler) => honoNodeServer(honoFetch(sessions, handler)),
 
   'lazySession of Hono'(sessions, handler) {
     const app = new Hono().use(lazySession(sessions))
@@ -79,6 +69,17 @@ export const adapters: Readonly<
 
 /** The page of a request that failed. */
 export const sorry = 'Sorry'
+
+/** An application of Hono with the session middleware. */
+function honoFetch(
+  sessions: SessionManager<Goods>,
+  handler: LazyHandler,
+): (request: Request, bindings?: object) => Response | Promise<Response> {
+  const app = new Hono().use(honoSession(sessions))
+  app.all('*', (c) => handler(async () => c.var.session, c.req.raw))
+  app.onError((_, c) => c.text(sorry, 500))
+  return app.fetch
+}
 
 /** The handler for `answer`, whose requests have no fields. */
 function plain(handler: LazyHandler, { headers }: IncomingMessage): Parameters<typeof answer>[0] {
