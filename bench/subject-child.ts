@@ -1,12 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { bindToProcessor } from './processor.ts'
 import type { Commands, Pace } from './subject-process.ts'
 import type { Subject } from './subjects/subject.ts'
 
 /** A subject in a process of its own. */
 export interface SubjectChild extends Commands {
   readonly subject: Subject
-  readonly pid: number
   /** Where it serves; null when it is called without a network. */
   readonly port: number | null
   /** Ends the process. */
@@ -80,9 +80,9 @@ async function startSubject(
   await reply()
   const port = over === 'sockets' ? await call('listen')() : null
   await call('check')()
+  if (over === 'sockets') bindToProcessor(child.pid!)
   return {
     subject,
-    pid: child.pid!,
     port,
     check: call('check'),
     prepare: call('prepare'),

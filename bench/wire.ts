@@ -1,7 +1,6 @@
 import { requestFile, load, type RequestFile } from './load.ts'
 import { byHost } from './in-process.ts'
 import type { Plan } from './plan.ts'
-import { bindToProcessor } from './processor.ts'
 import { rowOf, type WireRow } from './results.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
 import { startSubjects, type SubjectChild } from './subject-child.ts'
@@ -30,7 +29,6 @@ export async function loadScenario(
   const rounds = plan.wire.rounds
   const entries = []
   for (const child of served) {
-    bindToProcessor(child.pid)
     const { each, visitors } = await child.prepare(scenario.name, plan.pace)
     const requests = await requestsOf(scenario, await child.cookies(scenario.name))
     // What is slow gets the time for a few hundred requests.
